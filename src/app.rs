@@ -1,0 +1,1 @@
+//! Builds everything, connects it, waits, drains: the only file that knows all parts.

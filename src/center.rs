@@ -1,0 +1,1 @@
+//! Where documents come from: a directory (and, with Nacos, the config center).

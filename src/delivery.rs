@@ -1,0 +1,1 @@
+//! Getting records to safety: lanes, budgets, breakers, pending batches.

@@ -1,0 +1,1 @@
+//! Device mapping: many identifiers to one device id.

@@ -1,0 +1,1 @@
+//! What people write, one file per kind, and how it compiles: all problems at once.

@@ -1,0 +1,47 @@
+//! Events as spans of the received body: found once, edited by an overlay, written once.
+//!
+//! A [`Batch`] owns the events of one request. Its text holds the body as decoded and, after it,
+//! whatever stages add (scratch), in one address space of `u32` positions. No event is ever turned
+//! into a tree: stages read fields through [`EventMut`] and leave edits behind, and
+//! [`EventMut::write`] copies the original bytes with the edits spliced in.
+
+mod batch;
+mod fields;
+mod json;
+mod overlay;
+mod reason;
+mod record;
+mod scan;
+
+pub use batch::{Batch, Event, EventMut, Fate, Slot, Violation};
+pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
+pub use json::{Json, Kind};
+pub use reason::{Class, Reason};
+pub use record::{Ack, Priority, Record, Records, TargetId, Topic, TopicId};
+pub use scan::{Depth, ScanError, Syntax};
+
+/// A half-open range of positions in a batch's text (or in a record buffer).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The bytes of `text` that this span names.
+    pub fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    /// Length in bytes.
+    pub fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether it names no byte.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}

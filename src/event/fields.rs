@@ -1,0 +1,254 @@
+//! The fields a pipeline works with, known when it compiles: a trie of paths, so that one scan of
+//! an event finds them all.
+//!
+//! A path is written `properties.price`; a dot inside a name is escaped (`a\.b`), and a number
+//! names an element where the value is an array. Ids are given in depth-first order, so that the
+//! descendants of a field are a contiguous range of ids.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where a field stands in an event: one or more names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path(Arc<[Box<str>]>);
+
+/// Why a text is not a path.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PathError {
+    /// Nothing was written.
+    #[error("a path names at least one field")]
+    Empty,
+    /// A backslash stands before something other than `.` or `\`.
+    #[error("a backslash in a path escapes only a dot or a backslash (`a\\.b`)")]
+    Escape,
+    /// Two dots in a row, or one at an end.
+    #[error("a name in a path is empty; write `a.b`, and `a\\.b` for a dot inside a name")]
+    EmptyName,
+    /// Deeper than [`Path::MAX_DEPTH`].
+    #[error("a path has at most {} names", Path::MAX_DEPTH)]
+    TooDeep,
+}
+
+impl Path {
+    /// Most names a path may have.
+    pub const MAX_DEPTH: usize = 16;
+
+    /// Reads `a.b.c`.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.is_empty() {
+            return Err(PathError::Empty);
+        }
+        let mut names = vec![String::new()];
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            let last = names.len() - 1;
+            match c {
+                '\\' => match chars.next() {
+                    Some(escaped @ ('.' | '\\')) => names[last].push(escaped),
+                    _ => return Err(PathError::Escape),
+                },
+                '.' => names.push(String::new()),
+                other => names[last].push(other),
+            }
+        }
+        if names.iter().any(String::is_empty) {
+            return Err(PathError::EmptyName);
+        }
+        if names.len() > Self::MAX_DEPTH {
+            return Err(PathError::TooDeep);
+        }
+        Ok(Self(names.into_iter().map(String::into_boxed_str).collect()))
+    }
+
+    /// The names, outermost first; never empty.
+    pub fn names(&self) -> &[Box<str>] {
+        &self.0
+    }
+
+    /// Whether `self` is `other` or stands above it.
+    pub fn contains(&self, other: &Path) -> bool {
+        other.0.starts_with(&self.0)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(&name.replace('\\', "\\\\").replace('.', "\\."))?;
+        }
+        Ok(())
+    }
+}
+
+/// One path of a pipeline: an index into its [`Fields`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldId(pub u16);
+
+impl FieldId {
+    /// As an index into per-event slots.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// All the paths of a pipeline, as a trie. Immutable; made by [`FieldsBuilder`].
+#[derive(Debug, Default)]
+pub struct Fields {
+    nodes: Vec<Node>,
+    top: Vec<FieldId>,
+}
+
+#[derive(Debug)]
+struct Node {
+    path: Path,
+    parent: Option<FieldId>,
+    children: Vec<FieldId>,
+    /// One past the last descendant.
+    end: u16,
+    /// Whether a stage reads or writes this field itself, not only something below it.
+    valued: bool,
+}
+
+impl Fields {
+    /// How many slots an event has.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the pipeline looks at no field at all.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The children of a field, or the top-level fields.
+    pub fn children(&self, of: Option<FieldId>) -> &[FieldId] {
+        of.map_or(&self.top, |id| &self.nodes[id.index()].children)
+    }
+
+    /// The field above, if it is not at the top.
+    pub fn parent(&self, id: FieldId) -> Option<FieldId> {
+        self.nodes[id.index()].parent
+    }
+
+    /// The last name of the field's path.
+    pub fn name(&self, id: FieldId) -> &str {
+        self.nodes[id.index()].path.names().last().map_or("", |name| name)
+    }
+
+    /// The whole path.
+    pub fn path(&self, id: FieldId) -> &Path {
+        &self.nodes[id.index()].path
+    }
+
+    /// The slots of everything below a field.
+    pub fn descendants(&self, id: FieldId) -> Range<usize> {
+        id.index() + 1..usize::from(self.nodes[id.index()].end)
+    }
+
+    /// Whether some stage works with the field itself.
+    pub fn valued(&self, id: FieldId) -> bool {
+        self.nodes[id.index()].valued
+    }
+
+    /// The field of a path, if the pipeline has it.
+    pub fn find(&self, path: &Path) -> Option<FieldId> {
+        self.nodes
+            .binary_search_by(|node| node.path.cmp(path))
+            .ok()
+            .and_then(|at| u16::try_from(at).ok())
+            .map(FieldId)
+    }
+}
+
+/// Collects paths while a document compiles. Ids exist only after [`FieldsBuilder::build`]: compile
+/// in two passes, or keep the paths and [`Fields::find`] them.
+#[derive(Debug, Default)]
+pub struct FieldsBuilder {
+    paths: std::collections::BTreeMap<Path, bool>,
+}
+
+impl FieldsBuilder {
+    /// Most slots one pipeline may have, its intermediate objects included.
+    pub const MAX: usize = 4096;
+
+    /// Adds a path that a stage reads or writes, and what stands above it.
+    pub fn add(&mut self, path: &Path) {
+        for depth in 1..path.names().len() {
+            self.paths.entry(Path(path.names()[..depth].into())).or_insert(false);
+        }
+        self.paths.insert(path.clone(), true);
+    }
+
+    /// How many slots there will be.
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The trie. Paths beyond [`FieldsBuilder::MAX`] are left out: check [`FieldsBuilder::len`].
+    pub fn build(self) -> Fields {
+        let mut fields = Fields::default();
+        let mut open: Vec<FieldId> = Vec::new();
+        // The order of a sorted map is depth-first: a path sorts before all it contains.
+        for (id, (path, valued)) in (0u16..).zip(self.paths.into_iter().take(Self::MAX)) {
+            while open.last().is_some_and(|top| !fields.path(*top).contains(&path)) {
+                open.pop();
+            }
+            let id = FieldId(id);
+            let parent = open.last().copied();
+            match parent {
+                Some(parent) => fields.nodes[parent.index()].children.push(id),
+                None => fields.top.push(id),
+            }
+            for above in &open {
+                fields.nodes[above.index()].end = id.0 + 1;
+            }
+            open.push(id);
+            fields.nodes.push(Node { path, parent, children: Vec::new(), end: id.0 + 1, valued });
+        }
+        fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).unwrap()
+    }
+
+    #[test]
+    fn descendants_are_a_range() {
+        let mut builder = FieldsBuilder::default();
+        for text in ["b.c.d", "b", "a", "b.a", "b.c-", "c"] {
+            builder.add(&path(text));
+        }
+        let fields = builder.build();
+        let b = fields.find(&path("b")).unwrap();
+        let below: Vec<_> =
+            fields.nodes[fields.descendants(b)].iter().map(|node| node.path.to_string()).collect();
+        assert_eq!(below, ["b.a", "b.c", "b.c.d", "b.c-"]);
+        assert!(fields.valued(b));
+        assert!(!fields.valued(fields.find(&path("b.c")).unwrap()));
+        assert_eq!(fields.children(None).len(), 3);
+        assert_eq!(fields.children(Some(b)).len(), 3);
+    }
+
+    #[test]
+    fn paths_escape_dots_and_print_as_written() {
+        assert_eq!(path(r"a\.b.c").names().len(), 2);
+        assert_eq!(path(r"a\.b.c").to_string(), r"a\.b.c");
+        assert_eq!(Path::parse("a..b"), Err(PathError::EmptyName));
+        assert_eq!(Path::parse(""), Err(PathError::Empty));
+        assert_eq!(Path::parse(r"a\b"), Err(PathError::Escape));
+    }
+}

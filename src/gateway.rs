@@ -1,0 +1,1 @@
+//! The data path: take a request, run the stages, deliver, account.

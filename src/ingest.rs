@@ -1,0 +1,1 @@
+//! The data port: routes, body, client address, credential, reply.

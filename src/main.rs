@@ -1,0 +1,3 @@
+//! Runs the command, prints the error chain, chooses the exit code.
+
+fn main() {}

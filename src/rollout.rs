@@ -1,0 +1,1 @@
+//! Which revision is live, and how that changes.

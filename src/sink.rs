@@ -1,0 +1,1 @@
+//! Clients of what records are produced to: Kafka clusters and files.

@@ -1,0 +1,1 @@
+//! Enrichment data loaded whole: the IP table.
