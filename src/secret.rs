@@ -51,11 +51,15 @@ impl Reference {
     /// Fetches the secret.
     pub fn resolve(&self) -> Result<Secret, Error> {
         let value = match self {
-            Self::File(path) => std::fs::read_to_string(path)
-                .map_err(|source| Error::File { path: path.clone(), source })?,
+            Self::File(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
+                path: path.clone(),
+                source,
+            })?,
             Self::Env(name) => std::env::var(name).map_err(|_| Error::Env(name.clone()))?,
         };
-        let value = value.strip_suffix('\n').map_or(value.as_str(), |cut| cut.trim_end_matches('\r'));
+        let value = value
+            .strip_suffix('\n')
+            .map_or(value.as_str(), |cut| cut.trim_end_matches('\r'));
         if value.is_empty() {
             return Err(Error::Empty(self.to_string()));
         }

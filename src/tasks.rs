@@ -39,7 +39,11 @@ impl Tasks {
 
     /// Runs a task on the current runtime. If it fails, that is logged and the process stops.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = Ended> + Send + 'static) {
-        let failed = FailOnPanic { name, failed: self.failed.clone(), armed: true };
+        let failed = FailOnPanic {
+            name,
+            failed: self.failed.clone(),
+            armed: true,
+        };
         self.tracker.spawn(async move {
             let mut failed = failed;
             let ended = task.await;
@@ -55,7 +59,9 @@ impl Tasks {
     pub async fn drain(&self, grace: Duration) -> bool {
         self.stop.cancel();
         self.tracker.close();
-        tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
+        tokio::time::timeout(grace, self.tracker.wait())
+            .await
+            .is_ok()
     }
 }
 

@@ -78,7 +78,11 @@ pub struct Batch {
 impl Batch {
     /// A batch over a decoded body. The body is at most `u32::MAX / 2` bytes: limits see to it.
     pub fn new(body: Vec<u8>, fields: Arc<Fields>) -> Self {
-        Self { text: body, fields, ..Self::default() }
+        Self {
+            text: body,
+            fields,
+            ..Self::default()
+        }
     }
 
     /// Body and scratch.
@@ -103,7 +107,10 @@ impl Batch {
 
     /// How many events are still on their way.
     pub fn live(&self) -> usize {
-        self.events.iter().filter(|event| event.fate == Fate::Live).count()
+        self.events
+            .iter()
+            .filter(|event| event.fate == Fate::Live)
+            .count()
     }
 
     /// How many left with a reason of this class.
@@ -146,10 +153,16 @@ impl Batch {
 
     /// Adds an event with empty slots and gives it for filling; decoding does.
     pub fn push(&mut self, line: u32, received: Span) -> EventMut<'_> {
-        let event =
-            Event { line, received, text: received, fate: Fate::Live, priority: None };
+        let event = Event {
+            line,
+            received,
+            text: received,
+            fate: Fate::Live,
+            priority: None,
+        };
         self.events.push(event);
-        self.slots.resize(self.slots.len() + self.fields.len(), Slot::default());
+        self.slots
+            .resize(self.slots.len() + self.fields.len(), Slot::default());
         self.event(self.events.len() - 1)
     }
 }
@@ -213,7 +226,7 @@ impl EventMut<'_> {
         }
         self.slots[field.index()].value = Span::default();
         for below in self.fields.descendants(field) {
-            self.slots[below] = Slot::default();
+            self.slots[below.index()] = Slot::default();
         }
         if self.above_is_valued(field) {
             self.settle();
@@ -223,7 +236,12 @@ impl EventMut<'_> {
     /// Notes what is wrong, without a verdict.
     pub fn violate(&mut self, reason: Reason, field: &str, message: String) {
         let field = field.to_owned();
-        self.violations.push(Violation { event: self.index, reason, field, message });
+        self.violations.push(Violation {
+            event: self.index,
+            reason,
+            field,
+            message,
+        });
     }
 
     /// Sends the event out of the batch. The first reason stays.
@@ -257,5 +275,8 @@ impl EventMut<'_> {
 pub(super) fn append(text: &mut Vec<u8>, bytes: &[u8]) -> Span {
     let start = u32::try_from(text.len()).unwrap_or(u32::MAX);
     text.extend_from_slice(bytes);
-    Span { start, end: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    Span {
+        start,
+        end: u32::try_from(text.len()).unwrap_or(u32::MAX),
+    }
 }

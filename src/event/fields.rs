@@ -2,12 +2,13 @@
 //! an event finds them all.
 //!
 //! A path is written `properties.price`; a dot inside a name is escaped (`a\.b`), and a number
-//! names an element where the value is an array. Ids are given in depth-first order, so that the
-//! descendants of a field are a contiguous range of ids.
+//! names an element where the value is an array. Ids are given in the order in which a document
+//! names its paths, so that a stage has its ids while the document is still compiling.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 /// Where a field stands in an event: one or more names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,7 +59,9 @@ impl Path {
         if names.len() > Self::MAX_DEPTH {
             return Err(PathError::TooDeep);
         }
-        Ok(Self(names.into_iter().map(String::into_boxed_str).collect()))
+        Ok(Self(
+            names.into_iter().map(String::into_boxed_str).collect(),
+        ))
     }
 
     /// The names, outermost first; never empty.
@@ -107,8 +110,7 @@ struct Node {
     path: Path,
     parent: Option<FieldId>,
     children: Vec<FieldId>,
-    /// One past the last descendant.
-    end: u16,
+    descendants: Vec<FieldId>,
     /// Whether a stage reads or writes this field itself, not only something below it.
     valued: bool,
 }
@@ -136,7 +138,11 @@ impl Fields {
 
     /// The last name of the field's path.
     pub fn name(&self, id: FieldId) -> &str {
-        self.nodes[id.index()].path.names().last().map_or("", |name| name)
+        self.nodes[id.index()]
+            .path
+            .names()
+            .last()
+            .map_or("", |name| name)
     }
 
     /// The whole path.
@@ -144,9 +150,9 @@ impl Fields {
         &self.nodes[id.index()].path
     }
 
-    /// The slots of everything below a field.
-    pub fn descendants(&self, id: FieldId) -> Range<usize> {
-        id.index() + 1..usize::from(self.nodes[id.index()].end)
+    /// Everything below a field.
+    pub fn descendants(&self, id: FieldId) -> &[FieldId] {
+        &self.nodes[id.index()].descendants
     }
 
     /// Whether some stage works with the field itself.
@@ -154,67 +160,72 @@ impl Fields {
         self.nodes[id.index()].valued
     }
 
-    /// The field of a path, if the pipeline has it.
+    /// The field of a path, if the pipeline has it; for tests and tools, not for requests.
     pub fn find(&self, path: &Path) -> Option<FieldId> {
-        self.nodes
-            .binary_search_by(|node| node.path.cmp(path))
-            .ok()
-            .and_then(|at| u16::try_from(at).ok())
-            .map(FieldId)
+        let at = self.nodes.iter().position(|node| node.path == *path)?;
+        u16::try_from(at).ok().map(FieldId)
     }
 }
 
-/// Collects paths while a document compiles. Ids exist only after [`FieldsBuilder::build`]: compile
-/// in two passes, or keep the paths and [`Fields::find`] them.
+/// Collects paths while a document compiles.
 #[derive(Debug, Default)]
 pub struct FieldsBuilder {
-    paths: std::collections::BTreeMap<Path, bool>,
+    fields: Fields,
+    ids: HashMap<Path, FieldId>,
 }
 
 impl FieldsBuilder {
     /// Most slots one pipeline may have, its intermediate objects included.
     pub const MAX: usize = 4096;
 
-    /// Adds a path that a stage reads or writes, and what stands above it.
-    pub fn add(&mut self, path: &Path) {
-        for depth in 1..path.names().len() {
-            self.paths.entry(Path(path.names()[..depth].into())).or_insert(false);
-        }
-        self.paths.insert(path.clone(), true);
+    /// The id of a path that a stage reads or writes; what stands above it gets ids too. `None`
+    /// when there are more than [`FieldsBuilder::MAX`].
+    pub fn add(&mut self, path: &Path) -> Option<FieldId> {
+        let id = self.node(path)?;
+        self.fields.nodes[id.index()].valued = true;
+        Some(id)
     }
 
-    /// How many slots there will be.
-    pub fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    /// Whether nothing was added.
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
-    }
-
-    /// The trie. Paths beyond [`FieldsBuilder::MAX`] are left out: check [`FieldsBuilder::len`].
+    /// The trie.
     pub fn build(self) -> Fields {
-        let mut fields = Fields::default();
-        let mut open: Vec<FieldId> = Vec::new();
-        // The order of a sorted map is depth-first: a path sorts before all it contains.
-        for (id, (path, valued)) in (0u16..).zip(self.paths.into_iter().take(Self::MAX)) {
-            while open.last().is_some_and(|top| !fields.path(*top).contains(&path)) {
-                open.pop();
-            }
-            let id = FieldId(id);
-            let parent = open.last().copied();
-            match parent {
-                Some(parent) => fields.nodes[parent.index()].children.push(id),
-                None => fields.top.push(id),
-            }
-            for above in &open {
-                fields.nodes[above.index()].end = id.0 + 1;
-            }
-            open.push(id);
-            fields.nodes.push(Node { path, parent, children: Vec::new(), end: id.0 + 1, valued });
+        self.fields
+    }
+
+    fn node(&mut self, path: &Path) -> Option<FieldId> {
+        if let Some(id) = self.ids.get(path) {
+            return Some(*id);
         }
-        fields
+        let parent = match path.names().split_last() {
+            Some((_, [])) | None => None,
+            Some((_, above)) => Some(self.node(&Path(above.into()))?),
+        };
+        if self.fields.nodes.len() >= Self::MAX {
+            return None;
+        }
+        let id = FieldId(u16::try_from(self.fields.nodes.len()).ok()?);
+        let node = Node {
+            path: path.clone(),
+            parent,
+            children: Vec::new(),
+            descendants: Vec::new(),
+            valued: false,
+        };
+        self.fields.nodes.push(node);
+        self.ids.insert(path.clone(), id);
+        self.adopt(id, parent);
+        Some(id)
+    }
+
+    fn adopt(&mut self, id: FieldId, parent: Option<FieldId>) {
+        match parent {
+            Some(parent) => self.fields.nodes[parent.index()].children.push(id),
+            None => self.fields.top.push(id),
+        }
+        let mut above = parent;
+        while let Some(node) = above {
+            self.fields.nodes[node.index()].descendants.push(id);
+            above = self.fields.nodes[node.index()].parent;
+        }
     }
 }
 
@@ -227,16 +238,19 @@ mod tests {
     }
 
     #[test]
-    fn descendants_are_a_range() {
+    fn a_field_knows_what_stands_below_it() {
         let mut builder = FieldsBuilder::default();
         for text in ["b.c.d", "b", "a", "b.a", "b.c-", "c"] {
-            builder.add(&path(text));
+            builder.add(&path(text)).unwrap();
         }
         let fields = builder.build();
         let b = fields.find(&path("b")).unwrap();
-        let below: Vec<_> =
-            fields.nodes[fields.descendants(b)].iter().map(|node| node.path.to_string()).collect();
-        assert_eq!(below, ["b.a", "b.c", "b.c.d", "b.c-"]);
+        let below: Vec<_> = fields
+            .descendants(b)
+            .iter()
+            .map(|id| fields.path(*id).to_string())
+            .collect();
+        assert_eq!(below, ["b.c", "b.c.d", "b.a", "b.c-"]);
         assert!(fields.valued(b));
         assert!(!fields.valued(fields.find(&path("b.c")).unwrap()));
         assert_eq!(fields.children(None).len(), 3);
