@@ -1,1 +1,4 @@
-//! What people write, one file per kind, and how it compiles: all problems at once.
+//! What people write, one file per kind, and how it compiles: pure, and all problems at once.
+
+pub mod diagnostic;
+pub mod scope;

@@ -5,6 +5,7 @@
 //! into a tree: stages read fields through [`EventMut`] and leave edits behind, and
 //! [`EventMut::write`] copies the original bytes with the edits spliced in.
 
+mod address;
 mod batch;
 mod fields;
 mod json;
@@ -13,11 +14,12 @@ mod reason;
 mod record;
 mod scan;
 
+pub use address::ClientIp;
 pub use batch::{Batch, Event, EventMut, Fate, Slot, Violation};
 pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};
 pub use reason::{Class, Reason};
-pub use record::{Ack, Priority, Record, Records, TargetId, Topic, TopicId};
+pub use record::{Ack, Label, Priority, Record, Records, TargetId, Topic, TopicId};
 pub use scan::{Depth, ScanError, Syntax};
 
 /// A half-open range of positions in a batch's text (or in a record buffer).

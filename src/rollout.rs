@@ -1,1 +1,3 @@
 //! Which revision is live, and how that changes.
+
+pub mod live;

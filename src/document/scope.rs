@@ -1,0 +1,77 @@
+//! What a repo document sees while it compiles: the fields it names so far, and the other documents
+//! of the set.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::document::diagnostic::{At, Diagnostics};
+use crate::event::{FieldId, FieldsBuilder, Label, Path, Topic};
+use crate::pipeline::validate::catalog::Catalog;
+
+/// The other documents of the set, compiled.
+#[derive(Debug, Default)]
+pub struct World {
+    /// By label: what the producers document declares.
+    pub producers: BTreeMap<Label, Producer>,
+    /// By name: the merged catalogs. A catalog that does not compile is absent here.
+    pub catalogs: BTreeMap<String, Arc<Catalog>>,
+    /// The columns of the IP table, if the tables document declares one.
+    pub geo_columns: Option<Vec<String>>,
+    /// Whether the tables document has a `devices` section.
+    pub devices: bool,
+}
+
+/// What a repo needs to know of a producer.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    /// The largest record it takes, in bytes.
+    pub message_max: u32,
+    /// Whether it is a file producer.
+    pub file: bool,
+}
+
+/// A repo document while it compiles.
+#[derive(Debug)]
+pub struct Scope<'w> {
+    /// The rest of the set.
+    pub world: &'w World,
+    /// What is wrong so far.
+    pub diagnostics: Diagnostics,
+    /// The paths named so far.
+    pub fields: FieldsBuilder,
+    /// `values`: what may stand in a topic, by path.
+    pub values: Vec<(Path, Vec<String>)>,
+    /// Topics given out so far; a [`crate::event::TopicId`] is an index.
+    pub topics: Vec<Topic>,
+}
+
+impl<'w> Scope<'w> {
+    /// At the start of a document.
+    pub fn new(document: &str, world: &'w World) -> Self {
+        Self {
+            world,
+            diagnostics: Diagnostics::new(document),
+            fields: FieldsBuilder::default(),
+            values: Vec::new(),
+            topics: Vec::new(),
+        }
+    }
+
+    /// The id of a path as written; reports what is wrong with it. The id is usable even then, so
+    /// that compiling goes on and finds the other problems.
+    pub fn field(&mut self, at: &At<'_>, text: &str) -> FieldId {
+        match Path::parse(text) {
+            Ok(path) => self.fields.add(&path).unwrap_or_else(|| {
+                let most = FieldsBuilder::MAX;
+                let message = format!("a repo works with at most {most} fields");
+                self.diagnostics.error(at, message, "split the repo");
+                FieldId(0)
+            }),
+            Err(error) => {
+                self.diagnostics
+                    .error(at, format!("`{text}` is not a path"), error.to_string());
+                FieldId(0)
+            }
+        }
+    }
+}
