@@ -1,0 +1,44 @@
+# What people do with the project. Needs Rust; `install` brings the rest on Debian and Ubuntu.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: run test soak lint bench install services-up services-down
+
+# The development build: it shares its artefacts with the tests, and a first build takes half the
+# time of a release build. `make run PROFILE=release` is for measuring.
+PROFILE ?= dev
+BINARY := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/weir
+
+## Build and serve config-examples/quickstart; needs no other server.
+run:
+	cargo build --locked --profile $(PROFILE) --bin weir
+	@mkdir -p target/run/state
+	@exec $(BINARY) serve --documents config-examples/quickstart --listen 127.0.0.1:8080 --admin 127.0.0.1:9090 --state target/run/state
+
+## Everything, against real servers, with a tenth of the repetitions.
+test: install
+	@mkdir -p target
+	cargo test --locked 2>&1 | tee target/test.log
+	@echo && grep -E '^ +(Running|Doc-tests)|^test result' target/test.log
+
+## The integration tests with full counts, printing the times they measure.
+soak: install
+	WEIR_SOAK=1 cargo test --locked --release --test it -- --nocapture --test-threads 1
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+## Cost per event of each step and of the whole, with a real Kafka; prints ratios, asserts nothing.
+bench: install
+	cargo bench --locked
+
+## What building and testing need (apt packages, the jars of the test's Kafka).
+install:
+	@tests/services/install.sh
+
+## Two real Kafka clusters under target/services, to try things by hand.
+services-up:
+	@tests/services/play.sh up
+
+services-down:
+	@tests/services/play.sh down

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on a fresh Debian or Ubuntu machine that has Rust; what is
+# there already is left alone. As root, or with sudo. Then brings the jars of the test's Kafka.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+packages=()
+need() { # PACKAGE COMMAND…: the package is wanted if the command fails
+  local package=$1; shift
+  "$@" > /dev/null 2>&1 || packages+=("$package")
+}
+installed() { command -v "$1"; }
+java_17() { java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'; }
+
+need gcc installed gcc                            # librdkafka, zstd and libdeflate are built from source
+need g++ installed g++                            # so is Luau
+need make installed make
+need pkg-config installed pkg-config
+need libssl-dev pkg-config --exists openssl       # TLS and SCRAM of librdkafka
+need zlib1g-dev pkg-config --exists zlib
+need curl installed curl                          # the lines that `make run` prints
+need openjdk-17-jre-headless java_17              # Kafka, for the tests only
+need maven installed mvn
+
+if [ ${#packages[@]} -gt 0 ]; then
+  sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  echo "installing ${packages[*]}"
+  "${sudo[@]}" apt-get update -q
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+fi
+command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+"$here/kafka/kafka.sh" fetch
+echo "everything that building and testing need is installed"
