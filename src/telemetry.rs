@@ -1,1 +1,4 @@
 //! Logs, metrics and the clock.
+
+pub mod clock;
+pub mod metrics;
