@@ -2,4 +2,5 @@
 
 pub mod diagnostic;
 pub mod scope;
-pub mod unit;
+
+pub use crate::unit;

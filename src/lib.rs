@@ -5,6 +5,7 @@
 pub mod event;
 pub mod secret;
 pub mod telemetry;
+pub mod unit;
 
 pub mod tasks;
 
