@@ -1,0 +1,258 @@
+//! The gateway as a process of its own: started on free ports and a folder of documents, stopped by
+//! SIGTERM as an operator does, ended with the test that started it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::documents::Documents;
+use super::http::{self, Reply};
+use super::metrics::Metrics;
+use super::{eventually, ports};
+
+pub(crate) struct Gateway {
+    child: Child,
+    /// Log and state.
+    folder: TempDir,
+    pub(crate) documents: Documents,
+    pub(crate) data: u16,
+    pub(crate) admin: u16,
+    pub(crate) client: reqwest::Client,
+}
+
+impl Gateway {
+    /// Starts the program and waits until it is ready.
+    pub(crate) async fn start(documents: Documents) -> Self {
+        Self::start_with(documents, |_| {}).await
+    }
+
+    /// The same with more arguments or environment.
+    pub(crate) async fn start_with(documents: Documents, more: impl FnOnce(&mut Command)) -> Self {
+        let gateway = Self::spawn(documents, more);
+        gateway.until_ready().await;
+        gateway
+    }
+
+    /// Starts the program and does not wait.
+    pub(crate) fn spawn(documents: Documents, more: impl FnOnce(&mut Command)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, admin) = (ports::free(1), ports::free(1));
+        let mut command = command();
+        command
+            .arg("serve")
+            .arg("--documents")
+            .arg(documents.path())
+            .args(["--listen", &format!("127.0.0.1:{data}")])
+            .args(["--admin", &format!("127.0.0.1:{admin}")])
+            .arg("--state")
+            .arg(folder.path().join("state"))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.path().join("stdout")).unwrap())
+            .stderr(File::create(folder.path().join("log")).unwrap());
+        more(&mut command);
+        let child = command.spawn().unwrap();
+        Self {
+            child,
+            folder,
+            documents,
+            data,
+            admin,
+            client: http::client(),
+        }
+    }
+
+    async fn until_ready(&self) {
+        let client = &self.client;
+        let url = self.admin_url("/readyz");
+        eventually(40, "the gateway is ready", || async {
+            let answer = client.get(&url).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.data)
+    }
+
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.admin)
+    }
+
+    /// A `POST /log/repo/{repo}` to be completed with headers.
+    pub(crate) fn batch(
+        &self,
+        repo: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::RequestBuilder {
+        self.client
+            .post(self.url(&format!("/log/repo/{repo}")))
+            .body(body)
+    }
+
+    /// Sends a batch and returns the whole answer.
+    pub(crate) async fn post(&self, repo: &str, body: impl Into<reqwest::Body>) -> Reply {
+        http::send(self.batch(repo, body)).await
+    }
+
+    /// An answer of the admin port, as JSON.
+    pub(crate) async fn api(&self, path: &str) -> Value {
+        let answer = self.client.get(self.admin_url(path)).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} is no JSON: {text}"))
+    }
+
+    pub(crate) async fn revision(&self) -> Revision {
+        Revision(self.api("/api/revision").await)
+    }
+
+    /// Waits until a revision other than `before` is live and everything in the folder is in it.
+    pub(crate) async fn until_applied(&self, before: &str) -> Revision {
+        eventually(40, "the change is applied", || async {
+            let revision = self.revision().await;
+            (revision.state() == "applied" && revision.digest() != before).then_some(revision)
+        })
+        .await
+    }
+
+    /// Waits until the latest change is refused or held.
+    pub(crate) async fn until_not_applied(&self) -> Revision {
+        eventually(40, "the change is refused or held", || async {
+            let revision = self.revision().await;
+            ["refused", "held"]
+                .contains(&revision.state())
+                .then_some(revision)
+        })
+        .await
+    }
+
+    pub(crate) async fn metrics(&self) -> Metrics {
+        let answer = self
+            .client
+            .get(self.admin_url("/metrics"))
+            .send()
+            .await
+            .unwrap();
+        Metrics::parse(&answer.text().await.unwrap())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What `/proc` says of the process.
+    pub(crate) fn resources(&self) -> Resources {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        let status = std::fs::read_to_string(process.join("status")).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        Resources {
+            memory_kib: field("VmRSS:"),
+            peak_kib: field("VmHWM:"),
+            threads: field("Threads:"),
+            open_files: u64::try_from(std::fs::read_dir(process.join("fd")).unwrap().count())
+                .unwrap(),
+        }
+    }
+
+    /// Asks the process to end.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.pid().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn exited(&mut self) -> ExitStatus {
+        let end = Instant::now() + Duration::from_secs(120);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "the gateway ends within 120 s");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// SIGTERM; the exit code must be 0.
+    pub(crate) async fn stop(&mut self) {
+        self.terminate();
+        let status = self.exited().await;
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "exit code after SIGTERM; the log:\n{}",
+            self.log()
+        );
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(40)..];
+            println!("the last lines of the gateway's log:\n{}", last.join("\n"));
+        }
+        // It may have ended already; then there is nothing to end.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// The answer of `/api/revision`.
+pub(crate) struct Revision(pub(crate) Value);
+
+impl Revision {
+    pub(crate) fn digest(&self) -> &str {
+        self.0["digest"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn state(&self) -> &str {
+        self.0["state"].as_str().unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resources {
+    pub(crate) memory_kib: u64,
+    pub(crate) peak_kib: u64,
+    pub(crate) threads: u64,
+    pub(crate) open_files: u64,
+}
+
+/// The program, with nothing of the caller's environment that would change its settings.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("WEIR_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}

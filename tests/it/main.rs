@@ -1,0 +1,16 @@
+//! The integration tests: one binary that drives the real program, against a real Kafka. Each file
+//! is one claim; what they share stands in `harness`.
+//!
+//! `make test` runs a tenth of the repetitions, `make soak` (`WEIR_SOAK=1`) all of them.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "`make soak` prints what it measures")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the bans are for the gateway, not for its clients"
+)]
+
+mod architecture;
+#[path = "../../benches/corpus.rs"]
+mod corpus;
+mod harness;
