@@ -1,4 +1,6 @@
 //! Logs, metrics and the clock.
 
 pub mod clock;
+pub mod log;
+pub mod meter;
 pub mod metrics;

@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use jiff::Timestamp;
+
 /// The time now.
 #[expect(
     clippy::disallowed_methods,
@@ -10,4 +12,9 @@ use std::time::SystemTime;
 )]
 pub fn now() -> SystemTime {
     SystemTime::now()
+}
+
+/// The time now, as the stages have it. A clock before the year -9999 or after 9999 is 1970.
+pub fn timestamp() -> Timestamp {
+    Timestamp::try_from(now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,6 +1,8 @@
 //! Every metric, declared once: its doc comment is its help text. Labels come from bounded sets;
 //! counting is done per batch, never per event.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -36,6 +38,59 @@ macro_rules! metrics {
 }
 
 metrics! {
+    /// Events received, by repo; the sum of accepted, filtered, rejected and retry.
+    events_received: Family<Repo, Counter> = "weir_events_received", Family::default();
+    /// Events of which every record is safe by the ack of its target.
+    events_accepted: Family<Repo, Counter> = "weir_events_accepted", Family::default();
+    /// Events dropped on purpose, by the code of the reason.
+    events_filtered: Family<RepoReason, Counter> = "weir_events_filtered", Family::default();
+    /// Events that were not wanted, by the code of the reason.
+    events_rejected: Family<RepoReason, Counter> = "weir_events_rejected", Family::default();
+    /// Events that could not be made safe and are to be sent again, by the code of the reason.
+    events_retry: Family<RepoReason, Counter> = "weir_events_retry", Family::default();
+    /// Events that a validator in mode `shadow` would have rejected.
+    events_shadowed: Family<Shadowed, Counter> = "weir_events_shadowed", Family::default();
+    /// Violations found in events that stayed, because their class is accepted, coerced, or takes
+    /// only the property away.
+    violations_tolerated: Family<RepoReason, Counter> = "weir_violations_tolerated", Family::default();
+    /// Members of events that repeated the key of a field; the last one counts.
+    duplicate_keys: Family<Repo, Counter> = "weir_duplicate_keys", Family::default();
+    /// Requests whose books did not balance: a bug, to be reported.
+    books_unbalanced: Counter = "weir_books_unbalanced", Counter::default();
+    /// Requests whose client went away while its events were being delivered.
+    requests_abandoned: Family<Repo, Counter> = "weir_requests_abandoned", Family::default();
+    /// Bytes of bodies as they came over the wire.
+    wire_bytes: Family<Repo, Counter> = "weir_wire_bytes", Family::default();
+    /// Bytes of bodies unpacked.
+    body_bytes: Family<Repo, Counter> = "weir_body_bytes", Family::default();
+    /// Requests of the data port, by status and by the code of the error in the reply (`none` where
+    /// there is none).
+    requests: Family<Answer, Counter> = "weir_requests", Family::default();
+    /// Seconds from the head of a request of the data port to its reply, the body and the
+    /// acknowledgements among them.
+    request_seconds: Histogram = "weir_request_seconds", request_buckets();
+    /// Seconds spent in each stage by the events of one request; a sample of the requests.
+    stage_seconds: Histograms<Stage> = "weir_stage_seconds", Family::new_with_constructor(stage_buckets);
+    /// Requests of the data port being served.
+    in_flight_requests: Gauge = "weir_in_flight_requests", Gauge::default();
+    /// Bytes of bodies held in memory by requests of the data port.
+    in_flight_bytes: Gauge = "weir_in_flight_bytes", Gauge::default();
+    /// Connections open to the data port.
+    connections: Gauge = "weir_connections", Gauge::default();
+    /// Connections to the data port that were closed at once because there were too many.
+    connections_refused: Counter = "weir_connections_refused", Counter::default();
+    /// 1 for the revision that is live.
+    revision_info: Family<Revision, Gauge> = "weir_revision_info", Family::default();
+    /// Changes of documents, by outcome: `applied`, `refused`, `held`.
+    apply: Family<Applied, Counter> = "weir_apply", Family::default();
+    /// Documents held at their last good content.
+    documents_held: Gauge = "weir_documents_held", Gauge::default();
+    /// Unix time of the last time that the documents were read; its age is `time()` minus this.
+    reconcile_timestamp_seconds: Gauge = "weir_reconcile_timestamp_seconds", Gauge::default();
+    /// Seconds to compile a set, its samples among them.
+    compile_seconds: Histogram = "weir_compile_seconds", compile_buckets();
+    /// Revisions that are no longer live and still serve requests.
+    revisions_retired: Gauge = "weir_revisions_retired", Gauge::default();
     /// Records that left delivery, by producer and what became of them: `acknowledged`, or the
     /// code of the reason they failed for.
     records: Family<RecordOutcome, Counter> = "weir_records", Family::default();
@@ -56,6 +111,63 @@ metrics! {
     clients_replaced: Family<Producer, Counter> = "weir_clients_replaced", Family::default();
     /// Panics caught in a client's callbacks: a bug, to be reported.
     callback_panics: Counter = "weir_callback_panics", Counter::default();
+}
+
+/// A repo, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Repo {
+    /// Its name in the documents.
+    pub repo: Arc<str>,
+}
+
+/// A repo and why.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RepoReason {
+    /// Its name in the documents.
+    pub repo: Arc<str>,
+    /// The code of the reason.
+    pub reason: &'static str,
+}
+
+/// What a validator in mode `shadow` found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Shadowed {
+    /// The repo's name in the documents.
+    pub repo: Arc<str>,
+    /// The validator's name in the repo.
+    pub validator: Arc<str>,
+    /// The code of the reason.
+    pub reason: &'static str,
+}
+
+/// What the data port answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code of the error in the reply, or `none`.
+    pub code: &'static str,
+}
+
+/// A stage of the data path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Stage {
+    /// Its name.
+    pub stage: &'static str,
+}
+
+/// A revision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Revision {
+    /// Its digest.
+    pub digest: String,
+}
+
+/// What became of a change of documents.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Applied {
+    /// `applied`, `refused` or `held`.
+    pub outcome: &'static str,
 }
 
 /// A producer, by its label.
@@ -81,6 +193,29 @@ pub struct Lane {
     pub producer: String,
     /// `P0` to `P3`.
     pub priority: &'static str,
+}
+
+/// From what an answer without delivery takes to past every deadline.
+fn request_buckets() -> Histogram {
+    Histogram::new([
+        0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+        30.0,
+    ])
+}
+
+/// From what a stage takes over one event to what a bad script takes over many.
+fn stage_buckets() -> Histogram {
+    Histogram::new([
+        0.000_001, 0.000_004, 0.000_016, 0.000_064, 0.000_25, 0.001, 0.004, 0.016, 0.064, 0.25,
+        1.0, 10.0,
+    ])
+}
+
+/// From a change of one repo to a set of thousands.
+fn compile_buckets() -> Histogram {
+    Histogram::new([
+        0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    ])
 }
 
 /// From one millisecond to past the longest delivery time-out.

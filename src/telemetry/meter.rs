@@ -1,0 +1,117 @@
+//! The counters of one repo, found once when a revision is bound, and added to once a request.
+
+use std::sync::Arc;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+use crate::telemetry::metrics::{Metrics, Repo, RepoReason, Shadowed};
+
+/// The counters of one repo.
+#[derive(Clone, Debug)]
+pub struct RepoMeter {
+    repo: Arc<str>,
+    /// Events received.
+    pub received: Counter,
+    /// Events accepted.
+    pub accepted: Counter,
+    /// Members that repeated the key of a field.
+    pub duplicate_keys: Counter,
+    /// Requests whose client went away before the reply.
+    pub abandoned: Counter,
+    /// Bytes of bodies over the wire.
+    pub wire_bytes: Counter,
+    /// Bytes of bodies unpacked.
+    pub body_bytes: Counter,
+    filtered: Family<RepoReason, Counter>,
+    rejected: Family<RepoReason, Counter>,
+    retry: Family<RepoReason, Counter>,
+    tolerated: Family<RepoReason, Counter>,
+    shadowed: Family<Shadowed, Counter>,
+}
+
+impl RepoMeter {
+    /// The counters of the repo of this name; a repo that was there before goes on counting.
+    pub fn new(metrics: &Metrics, repo: &str) -> Self {
+        let repo: Arc<str> = repo.into();
+        let of = |family: &Family<Repo, Counter>| {
+            let repo = Arc::clone(&repo);
+            family.get_or_create_owned(&Repo { repo })
+        };
+        Self {
+            received: of(&metrics.events_received),
+            accepted: of(&metrics.events_accepted),
+            duplicate_keys: of(&metrics.duplicate_keys),
+            abandoned: of(&metrics.requests_abandoned),
+            wire_bytes: of(&metrics.wire_bytes),
+            body_bytes: of(&metrics.body_bytes),
+            filtered: metrics.events_filtered.clone(),
+            rejected: metrics.events_rejected.clone(),
+            retry: metrics.events_retry.clone(),
+            tolerated: metrics.violations_tolerated.clone(),
+            shadowed: metrics.events_shadowed.clone(),
+            repo,
+        }
+    }
+
+    /// Counts events that were dropped on purpose.
+    pub fn filtered(&self, reason: &'static str, events: u64) {
+        self.add(&self.filtered, reason, events);
+    }
+
+    /// Counts events that were not wanted.
+    pub fn rejected(&self, reason: &'static str, events: u64) {
+        self.add(&self.rejected, reason, events);
+    }
+
+    /// Counts events that could not be made safe.
+    pub fn retry(&self, reason: &'static str, events: u64) {
+        self.add(&self.retry, reason, events);
+    }
+
+    /// Counts violations that cost no event.
+    pub fn tolerated(&self, reason: &'static str, violations: u64) {
+        self.add(&self.tolerated, reason, violations);
+    }
+
+    /// Counts events that a validator in mode `shadow` would have rejected.
+    pub fn shadowed(&self, validator: &Arc<str>, reason: &'static str, events: u64) {
+        let labels = Shadowed {
+            repo: Arc::clone(&self.repo),
+            validator: Arc::clone(validator),
+            reason,
+        };
+        self.shadowed.get_or_create(&labels).inc_by(events);
+    }
+
+    fn add(&self, family: &Family<RepoReason, Counter>, reason: &'static str, count: u64) {
+        let repo = Arc::clone(&self.repo);
+        family
+            .get_or_create(&RepoReason { repo, reason })
+            .inc_by(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[test]
+    fn a_repo_bound_again_goes_on_counting() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        RepoMeter::new(&metrics, "app").received.inc_by(2);
+        RepoMeter::new(&metrics, "app").received.inc_by(3);
+        RepoMeter::new(&metrics, "app").rejected("decode.json", 4);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(
+            text.contains("weir_events_received_total{repo=\"app\"} 5"),
+            "{text}"
+        );
+        let rejected = "weir_events_rejected_total{repo=\"app\",reason=\"decode.json\"} 4";
+        assert!(text.contains(rejected), "{text}");
+    }
+}
