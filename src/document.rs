@@ -5,5 +5,6 @@ pub mod diagnostic;
 pub mod executer;
 pub mod one_or_many;
 pub mod scope;
+pub mod text;
 
 pub use crate::unit;
