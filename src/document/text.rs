@@ -9,7 +9,7 @@ mod yaml;
 
 use serde_json::Value;
 
-use crate::document::unit::Size;
+use crate::unit::Size;
 
 /// The largest document: what the config center takes through its forms.
 pub const MAX: Size = Size::mib(2);
