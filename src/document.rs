@@ -1,10 +1,15 @@
 //! What people write, one file per kind, and how it compiles: pure, and all problems at once.
 
+pub mod catalog;
 pub mod condition;
+pub mod device;
 pub mod diagnostic;
+pub mod enrich;
 pub mod executer;
 pub mod one_or_many;
+pub mod route;
 pub mod scope;
 pub mod text;
+pub mod validate;
 
 pub use crate::unit;

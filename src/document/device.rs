@@ -1,0 +1,56 @@
+//! How events are attributed to devices, as people write it.
+
+//MOD
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+/// How a repo's events are attributed to devices.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Device")]
+pub struct DeviceForm {
+    /// By type: where it stands. They are written in the order of their strength, strongest first.
+    /// Types that are known (`imei`, `oaid`, `idfa`, `idfv`, `android_id`, `mac`, …) are checked and
+    /// normalised as their kind demands; others are trimmed.
+    #[serde(deserialize_with = "in_order")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub identifiers: Vec<(String, String)>,
+    /// Where the device id goes (default `device_id`).
+    #[serde(rename = "as")]
+    pub into: Option<String>,
+    /// Where it is said whether the device is new: `true`, `false`, or `null` when unknown.
+    pub new_as: Option<String>,
+    /// Where it is said how the id was found: `known`, `new`, `conflict`, `degraded` or `none`.
+    pub status_as: Option<String>,
+    /// More values that identify nothing, beside those that are always refused.
+    #[serde(default)]
+    pub invalid: Vec<String>,
+}
+
+/// A map whose order counts.
+fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    deserializer.deserialize_map(InOrder)
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Vec<(String, String)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("types of identifiers, each with the path where it stands")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(pairs)
+    }
+}
