@@ -11,6 +11,7 @@ pub mod route;
 pub mod switched;
 pub mod validate;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -78,6 +79,12 @@ impl RepoName {
 
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RepoName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
