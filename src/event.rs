@@ -7,15 +7,18 @@
 
 mod address;
 mod batch;
+mod edit;
 mod fields;
 mod json;
+mod names;
 mod overlay;
 mod reason;
 mod record;
 mod scan;
 
 pub use address::ClientIp;
-pub use batch::{Batch, Event, EventMut, Fate, Slot, Violation};
+pub use batch::{Batch, Event, Fate, Slot, Violation};
+pub use edit::EventMut;
 pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};
 pub use reason::{Class, Reason};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::event::{Class, FieldId, Fields, Json, Priority, Reason, Span};
+use crate::event::scan;
+use crate::event::scan::position;
+use crate::event::{Class, Depth, EventMut, Fields, Priority, Reason, ScanError, Span, Syntax};
 
 /// Where a field stands in the event's text, and its value now.
 ///
@@ -52,7 +54,8 @@ pub struct Violation {
 pub struct Event {
     /// Line of the body, or element of the array, from 1.
     pub line: u32,
-    /// The event as received.
+    /// The event as received, without white space around it. In a `text` repo the line, which need
+    /// not be JSON; of a rejected event not even UTF-8.
     pub received: Span,
     /// The text that its slots speak of: as received, or as last settled.
     pub text: Span,
@@ -60,6 +63,20 @@ pub struct Event {
     pub fate: Fate,
     /// What the catalog says; a route or restriction may override it.
     pub priority: Option<Priority>,
+    /// Whether slots may say something else than the text.
+    pub(super) edited: bool,
+    /// Whether the text repeats keys of fields. Then nothing is edited yet.
+    pub(super) duplicated: bool,
+}
+
+/// How much one value may be larger than its whole event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Growth(pub(super) u32);
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self(1 << 20)
+    }
 }
 
 /// The events of one request with their text. Positions are into [`Batch::text`].
@@ -71,6 +88,7 @@ pub struct Batch {
     events: Vec<Event>,
     slots: Vec<Slot>,
     violations: Vec<Violation>,
+    growth: Growth,
     /// Members that repeated the key of a field; the last one counts.
     pub duplicates: u64,
 }
@@ -119,9 +137,36 @@ impl Batch {
         self.events.iter().filter(of_class).count()
     }
 
+    /// What happened to each event: its line and its fate, in the order of the body.
+    pub fn fates(&self) -> impl Iterator<Item = (u32, Fate)> {
+        self.events.iter().map(|event| (event.line, event.fate))
+    }
+
+    /// The violations of one event, in the order they were found. Looks at all of the batch; for
+    /// many events use [`Batch::violations_by_event`].
+    pub fn violations_of(&self, index: u32) -> impl Iterator<Item = &Violation> {
+        self.violations
+            .iter()
+            .filter(move |violation| violation.event == index)
+    }
+
+    /// All violations, those of earlier events first.
+    pub fn violations_by_event(&self) -> Vec<&Violation> {
+        let mut sorted: Vec<_> = self.violations.iter().collect();
+        sorted.sort_by_key(|violation| violation.event);
+        sorted
+    }
+
+    /// Says by how many bytes an event may grow: a single value that is larger than the event as
+    /// received and this together sends it out ([`Reason::Grown`]). 1 MiB unless told.
+    pub fn limit_growth(&mut self, bytes: u32) {
+        self.growth = Growth(bytes);
+    }
+
     /// Appends bytes to the scratch that any event may then use as a value ([`EventMut::point`]).
+    /// Empty if there is no room left below 4 GiB.
     pub fn share(&mut self, json: &[u8]) -> Span {
-        append(&mut self.text, json)
+        append(&mut self.text, json).unwrap_or_default()
     }
 
     /// Runs `step` on every event that is still on its way.
@@ -140,143 +185,101 @@ impl Batch {
     pub fn event(&mut self, index: usize) -> EventMut<'_> {
         let width = self.fields.len();
         EventMut {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
+            index: position(index),
+            growth: self.growth,
             text: &mut self.text,
             draft: &mut self.draft,
             fields: &self.fields,
             event: &mut self.events[index],
             slots: &mut self.slots[index * width..(index + 1) * width],
             violations: &mut self.violations,
-            duplicates: &mut self.duplicates,
         }
     }
 
-    /// Adds an event with empty slots and gives it for filling; decoding does.
+    /// Adds an event with empty slots: one that cannot be read, to reject it.
     pub fn push(&mut self, line: u32, received: Span) -> EventMut<'_> {
-        let event = Event {
-            line,
-            received,
-            text: received,
-            fate: Fate::Live,
-            priority: None,
-        };
-        self.events.push(event);
         self.slots
             .resize(self.slots.len() + self.fields.len(), Slot::default());
+        self.add(line, received, received, false);
         self.event(self.events.len() - 1)
     }
-}
 
-/// One event of a batch, to read and edit. Reading sees all edits made before.
-#[derive(Debug)]
-pub struct EventMut<'b> {
-    /// Its index in the batch.
-    pub index: u32,
-    /// What became of it, its line and priority.
-    pub event: &'b mut Event,
-    pub(super) text: &'b mut Vec<u8>,
-    pub(super) draft: &'b mut Vec<u8>,
-    pub(super) fields: &'b Arc<Fields>,
-    pub(super) slots: &'b mut [Slot],
-    pub(super) violations: &'b mut Vec<Violation>,
-    pub(super) duplicates: &'b mut u64,
-}
-
-impl EventMut<'_> {
-    /// The field's value now.
-    pub fn get(&self, field: FieldId) -> Option<Json<'_>> {
-        self.span(field).map(|span| Json(span.of(self.text)))
+    /// Reads the object at `start` (after white space), which must end before `end`, as the next
+    /// event, and says where it ends. The text is valid UTF-8 there. After an error nothing is
+    /// added.
+    pub fn read(
+        &mut self,
+        line: u32,
+        start: usize,
+        end: usize,
+        depth: Depth,
+    ) -> Result<usize, ScanError> {
+        let scanned = self.scan(start, end, depth)?;
+        let text = Span {
+            start: position(start),
+            end: scanned.end,
+        };
+        self.duplicates += u64::from(scanned.duplicates);
+        self.add(line, text, text, scanned.duplicates > 0);
+        Ok(text.end as usize)
     }
 
-    /// Where the field's value now stands.
-    pub fn span(&self, field: FieldId) -> Option<Span> {
-        let value = self.slots[field.index()].value;
-        (!value.is_empty()).then_some(value)
+    /// Adds an event that was received as something else: `json` goes to the scratch and is read.
+    /// After an error nothing is added.
+    pub fn read_as(
+        &mut self,
+        line: u32,
+        received: Span,
+        json: &[u8],
+        depth: Depth,
+    ) -> Result<(), ScanError> {
+        let Some(text) = append(&mut self.text, json) else {
+            return Err(ScanError::new(0, Syntax::TooLarge));
+        };
+        let scanned = self.scan(text.start as usize, text.end as usize, depth)?;
+        self.add(line, received, text, scanned.duplicates > 0);
+        Ok(())
     }
 
-    /// The event as received (in a `text` repo: the line as an object).
-    pub fn received(&self) -> &[u8] {
-        self.event.received.of(self.text)
+    /// Where the value ends that starts at `start` (after white space): to step over what is not
+    /// read as an event.
+    pub fn skip(&self, start: usize, end: usize, depth: Depth) -> Result<usize, ScanError> {
+        scan::value(&self.text, start, end, depth)
     }
 
-    /// Sets the field to what `write` appends (one JSON value; nothing appended: nothing changes).
-    /// `write` sees the batch's text, to copy from spans.
-    pub fn set(&mut self, field: FieldId, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
-        self.draft.clear();
-        write(self.text, self.draft);
-        if !self.draft.is_empty() {
-            let value = append(self.text, self.draft);
-            self.point(field, value);
+    fn scan(&mut self, start: usize, end: usize, depth: Depth) -> Result<scan::Scanned, ScanError> {
+        let width = self.slots.len();
+        self.slots
+            .resize(width + self.fields.len(), Slot::default());
+        let slots = &mut self.slots[width..];
+        let scanned = scan::object(&self.text, start, end, depth, &self.fields, slots);
+        if scanned.is_err() {
+            self.slots.truncate(width);
         }
+        scanned
     }
 
-    /// Sets the field to a JSON value that already stands in the text.
-    pub fn point(&mut self, field: FieldId, value: Span) {
-        self.slots[field.index()].value = value;
-        let below = !self.fields.descendants(field).is_empty();
-        if below || self.above_is_valued(field) {
-            self.settle();
-        }
-    }
-
-    /// Takes the field away, with all below it.
-    pub fn remove(&mut self, field: FieldId) {
-        if self.span(field).is_none() {
-            return;
-        }
-        self.slots[field.index()].value = Span::default();
-        for below in self.fields.descendants(field) {
-            self.slots[below.index()] = Slot::default();
-        }
-        if self.above_is_valued(field) {
-            self.settle();
-        }
-    }
-
-    /// Notes what is wrong, without a verdict.
-    pub fn violate(&mut self, reason: Reason, field: &str, message: String) {
-        let field = field.to_owned();
-        self.violations.push(Violation {
-            event: self.index,
-            reason,
-            field,
-            message,
+    fn add(&mut self, line: u32, received: Span, text: Span, duplicated: bool) {
+        let (fate, priority, edited) = (Fate::Live, None, false);
+        self.events.push(Event {
+            line,
+            received,
+            text,
+            fate,
+            priority,
+            edited,
+            duplicated,
         });
     }
-
-    /// Sends the event out of the batch. The first reason stays.
-    pub fn leave(&mut self, reason: Reason) {
-        if self.event.fate == Fate::Live {
-            self.event.fate = Fate::Left(reason);
-        }
-    }
-
-    /// Sends the event out and notes why.
-    pub fn reject(&mut self, reason: Reason, field: &str, message: String) {
-        self.violate(reason, field, message);
-        self.leave(reason);
-    }
-
-    /// Whether a stage reads an object that this field stands in: then the object must be made
-    /// anew before it is read.
-    fn above_is_valued(&self, field: FieldId) -> bool {
-        let mut above = self.fields.parent(field);
-        while let Some(id) = above {
-            if self.fields.valued(id) {
-                return true;
-            }
-            above = self.fields.parent(id);
-        }
-        false
-    }
 }
 
-/// Appends to the scratch. Positions stay below `u32::MAX` because limits bound body and growth.
-pub(super) fn append(text: &mut Vec<u8>, bytes: &[u8]) -> Span {
-    let start = u32::try_from(text.len()).unwrap_or(u32::MAX);
+/// Appends to the text, if positions of 32 bits can name the result.
+pub(super) fn append(text: &mut Vec<u8>, bytes: &[u8]) -> Option<Span> {
+    let start = u32::try_from(text.len()).ok()?;
+    let end = u32::try_from(text.len() + bytes.len()).ok()?;
     text.extend_from_slice(bytes);
-    Span {
-        start,
-        end: u32::try_from(text.len()).unwrap_or(u32::MAX),
-    }
+    Some(Span { start, end })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::event::Json;
+use crate::event::names::Names;
+
 /// Where a field stands in an event: one or more names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path(Arc<[Box<str>]>);
@@ -88,7 +91,7 @@ impl fmt::Display for Path {
 }
 
 /// One path of a pipeline: an index into its [`Fields`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldId(pub u16);
 
 impl FieldId {
@@ -103,6 +106,8 @@ impl FieldId {
 pub struct Fields {
     nodes: Vec<Node>,
     top: Vec<FieldId>,
+    /// Of the top.
+    names: Names,
 }
 
 #[derive(Debug)]
@@ -110,6 +115,10 @@ struct Node {
     path: Path,
     parent: Option<FieldId>,
     children: Vec<FieldId>,
+    /// Of the children.
+    names: Names,
+    /// The last name as it is written before a value: `"name":`.
+    key: Vec<u8>,
     descendants: Vec<FieldId>,
     /// Whether a stage reads or writes this field itself, not only something below it.
     valued: bool,
@@ -145,6 +154,17 @@ impl Fields {
             .map_or("", |name| name)
     }
 
+    /// The last name as it is written before a value: in quotes, with a colon.
+    pub(super) fn key(&self, id: FieldId) -> &[u8] {
+        &self.nodes[id.index()].key
+    }
+
+    /// To find the children of a field, or the top-level fields, by their names.
+    #[inline(always)]
+    pub(super) fn names(&self, of: Option<FieldId>) -> &Names {
+        of.map_or(&self.names, |id| &self.nodes[id.index()].names)
+    }
+
     /// The whole path.
     pub fn path(&self, id: FieldId) -> &Path {
         &self.nodes[id.index()].path
@@ -158,6 +178,10 @@ impl Fields {
     /// Whether some stage works with the field itself.
     pub fn valued(&self, id: FieldId) -> bool {
         self.nodes[id.index()].valued
+    }
+
+    fn table(&self, of: &[FieldId]) -> Names {
+        Names::new(of.iter().map(|id| (self.name(*id), *id)))
     }
 
     /// The field of a path, if the pipeline has it; for tests and tools, not for requests.
@@ -188,7 +212,12 @@ impl FieldsBuilder {
 
     /// The trie.
     pub fn build(self) -> Fields {
-        self.fields
+        let mut fields = self.fields;
+        fields.names = fields.table(&fields.top);
+        for id in 0..fields.nodes.len() {
+            fields.nodes[id].names = fields.table(&fields.nodes[id].children);
+        }
+        fields
     }
 
     fn node(&mut self, path: &Path) -> Option<FieldId> {
@@ -207,6 +236,8 @@ impl FieldsBuilder {
             path: path.clone(),
             parent,
             children: Vec::new(),
+            names: Names::default(),
+            key: written(path),
             descendants: Vec::new(),
             valued: false,
         };
@@ -227,6 +258,14 @@ impl FieldsBuilder {
             above = self.fields.nodes[node.index()].parent;
         }
     }
+}
+
+/// The last name of a path as a key, with its colon.
+fn written(path: &Path) -> Vec<u8> {
+    let mut key = Vec::new();
+    Json::write_str(&mut key, path.names().last().map_or("", |name| name));
+    key.push(b':');
+    key
 }
 
 #[cfg(test)]

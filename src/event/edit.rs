@@ -1,0 +1,177 @@
+//! One event, to read and edit. Edits change slots only; the text stays as it is until the event is
+//! written, or until an edit changes the shape above or below other fields (then it is settled).
+
+use std::sync::Arc;
+
+use crate::event::batch::{Growth, append};
+use crate::event::{Event, Fate, FieldId, Fields, Json, Reason, Slot, Span, Violation};
+
+/// One event of a batch, to read and edit. Reading sees all edits made before.
+///
+/// A [`Span`] that was read stays valid through all later edits: text is only ever appended.
+#[derive(Debug)]
+pub struct EventMut<'b> {
+    /// Its index in the batch.
+    pub index: u32,
+    /// What became of it, its line and priority.
+    pub event: &'b mut Event,
+    pub(super) growth: Growth,
+    pub(super) text: &'b mut Vec<u8>,
+    pub(super) draft: &'b mut Vec<u8>,
+    pub(super) fields: &'b Arc<Fields>,
+    pub(super) slots: &'b mut [Slot],
+    pub(super) violations: &'b mut Vec<Violation>,
+}
+
+impl EventMut<'_> {
+    /// The field's value now.
+    pub fn get(&self, field: FieldId) -> Option<Json<'_>> {
+        self.span(field).map(|span| Json(span.of(self.text)))
+    }
+
+    /// Where the field's value now stands.
+    pub fn span(&self, field: FieldId) -> Option<Span> {
+        let value = self.slots[field.index()].value;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The value that stands at `span` of the batch's text.
+    pub fn at(&self, span: Span) -> Json<'_> {
+        Json(span.of(self.text))
+    }
+
+    /// The event as received (in a `text` repo: the line).
+    pub fn received(&self) -> &[u8] {
+        self.event.received.of(self.text)
+    }
+
+    /// Whether the field can be set: it is there, or what it would stand in is an object, or is
+    /// missing and can be made. Elements are never added to an array, and nothing is put below a
+    /// string, a number or `null`.
+    pub fn accepts(&self, field: FieldId) -> bool {
+        if self.span(field).is_some() {
+            return true;
+        }
+        let mut above = self.fields.parent(field);
+        while let Some(id) = above {
+            if let Some(span) = self.span(id) {
+                return span.of(self.text).starts_with(b"{");
+            }
+            above = self.fields.parent(id);
+        }
+        true
+    }
+
+    /// Sets the field to what `write` appends (one JSON value; nothing appended: nothing changes).
+    /// `write` sees the batch's text, to copy from spans. False if the event does not take it
+    /// ([`EventMut::accepts`]), and nothing changed; or if the value is so large that the event
+    /// left ([`Reason::Grown`]).
+    pub fn set(&mut self, field: FieldId, write: impl FnOnce(&[u8], &mut Vec<u8>)) -> bool {
+        if !self.accepts(field) {
+            return false;
+        }
+        self.draft.clear();
+        write(self.text, self.draft);
+        if self.draft.is_empty() {
+            return true;
+        }
+        let most = self.event.received.len() + self.growth.0 as usize;
+        let value = if self.draft.len() > most {
+            None
+        } else {
+            append(self.text, self.draft)
+        };
+        let Some(value) = value else {
+            let path = self.fields.path(field).to_string();
+            let message = format!(
+                "a value of {} bytes is more than may be added",
+                self.draft.len()
+            );
+            self.reject(Reason::Grown, &path, message);
+            return false;
+        };
+        self.point(field, value)
+    }
+
+    /// Sets the field to a JSON value that already stands in the text. False if the event does not
+    /// take it, and nothing changed. To move a value into or out of itself (`a` to `a.b`), take its
+    /// span, remove it, then point.
+    pub fn point(&mut self, field: FieldId, value: Span) -> bool {
+        if value.is_empty() || !self.accepts(field) {
+            return false;
+        }
+        self.unify();
+        self.event.edited = true;
+        self.slots[field.index()].value = value;
+        self.clear_below(field);
+        if !self.fields.descendants(field).is_empty() || self.above_is_valued(field) {
+            self.settle();
+        }
+        true
+    }
+
+    /// Takes the field away, with all below it. What follows an element of an array moves up.
+    pub fn remove(&mut self, field: FieldId) {
+        if self.span(field).is_none() {
+            return;
+        }
+        self.unify();
+        self.event.edited = true;
+        self.slots[field.index()].value = Span::default();
+        self.clear_below(field);
+        if self.in_array(field) || self.above_is_valued(field) {
+            self.settle();
+        }
+    }
+
+    /// Notes what is wrong, without a verdict.
+    pub fn violate(&mut self, reason: Reason, field: &str, message: String) {
+        let field = field.to_owned();
+        self.violations.push(Violation {
+            event: self.index,
+            reason,
+            field,
+            message,
+        });
+    }
+
+    /// Sends the event out of the batch. The first reason stays.
+    pub fn leave(&mut self, reason: Reason) {
+        if self.event.fate == Fate::Live {
+            self.event.fate = Fate::Left(reason);
+        }
+    }
+
+    /// Sends the event out and notes why.
+    pub fn reject(&mut self, reason: Reason, field: &str, message: String) {
+        self.violate(reason, field, message);
+        self.leave(reason);
+    }
+
+    fn clear_below(&mut self, field: FieldId) {
+        for below in self.fields.descendants(field) {
+            self.slots[below.index()] = Slot::default();
+        }
+    }
+
+    /// Whether a stage reads an object that this field stands in: then the object must be made
+    /// anew before it is read.
+    fn above_is_valued(&self, field: FieldId) -> bool {
+        let mut above = self.fields.parent(field);
+        while let Some(id) = above {
+            if self.fields.valued(id) {
+                return true;
+            }
+            above = self.fields.parent(id);
+        }
+        false
+    }
+
+    fn in_array(&self, field: FieldId) -> bool {
+        let parent = self
+            .fields
+            .parent(field)
+            .and_then(|parent| self.span(parent));
+        parent.is_some_and(|parent| parent.of(self.text).starts_with(b"["))
+    }
+}
