@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::event::scan;
 use crate::event::scan::position;
-use crate::event::{Class, Depth, EventMut, Fields, Priority, Reason, ScanError, Span, Syntax};
+use crate::event::{
+    Class, Depth, EventMut, Fields, Priority, Reason, ScanError, Span, Syntax, TargetId, TopicId,
+};
 
 /// Where a field stands in the event's text, and its value now.
 ///
@@ -47,6 +49,24 @@ pub struct Violation {
     pub field: String,
     /// What was expected and found; never the whole value.
     pub message: String,
+    /// What followed from it.
+    pub effect: Effect,
+    /// The validator that found it, by its index in the repo; `None` for other stages.
+    pub validator: Option<u16>,
+    /// The shape of the value, where there is one: digits and letters are not told.
+    pub sample: Option<Box<str>>,
+}
+
+/// What followed from a violation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// The event is rejected.
+    #[default]
+    Rejected,
+    /// The field was made right or taken away, and the event goes on.
+    Repaired,
+    /// Nothing: the validator only looks.
+    Shadow,
 }
 
 /// One client event.
@@ -63,6 +83,12 @@ pub struct Event {
     pub fate: Fate,
     /// What the catalog says; a route or restriction may override it.
     pub priority: Option<Priority>,
+    /// What a restriction of the switches says; it stands over route and catalog.
+    pub restricted: Option<Priority>,
+    /// Where a restriction of the switches sends it, instead of where its route would.
+    pub redirect: Option<(TargetId, TopicId)>,
+    /// The first reason a validator found to reject it. It leaves only when all have looked.
+    pub verdict: Option<Reason>,
     /// Whether slots may say something else than the text.
     pub(super) edited: bool,
     /// Whether the text repeats keys of fields. Then nothing is edited yet.
@@ -267,6 +293,9 @@ impl Batch {
             text,
             fate,
             priority,
+            restricted: None,
+            redirect: None,
+            verdict: None,
             edited,
             duplicated,
         });
