@@ -222,18 +222,46 @@ impl Batch {
         }
     }
 
+    /// The event that was added last.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn last(&mut self) -> EventMut<'_> {
+        self.event(self.events.len() - 1)
+    }
+
     /// Adds an event with empty slots: one that cannot be read, to reject it.
     pub fn push(&mut self, line: u32, received: Span) -> EventMut<'_> {
         self.slots
             .resize(self.slots.len() + self.fields.len(), Slot::default());
         self.add(line, received, received, false);
-        self.event(self.events.len() - 1)
+        self.last()
     }
 
-    /// Reads the object at `start` (after white space), which must end before `end`, as the next
-    /// event, and says where it ends. The text is valid UTF-8 there. After an error nothing is
-    /// added.
+    /// Reads the object that stands between `start` and `end`, without white space around it, as
+    /// the next event. The text is valid UTF-8 there. After an error nothing is added.
     pub fn read(
+        &mut self,
+        line: u32,
+        start: usize,
+        end: usize,
+        depth: Depth,
+    ) -> Result<(), ScanError> {
+        let scanned = self.scan(start, end, depth)?;
+        if (scanned.end as usize) < end {
+            self.slots.truncate(self.events.len() * self.fields.len());
+            return Err(ScanError {
+                at: scanned.end,
+                syntax: Syntax::Trailing,
+            });
+        }
+        self.add_scanned(line, start, scanned);
+        Ok(())
+    }
+
+    /// Reads the object that begins at `start` and ends somewhere before `end`, as the next event,
+    /// and says where it ends. The text is valid UTF-8 there. After an error nothing is added.
+    pub fn read_next(
         &mut self,
         line: u32,
         start: usize,
@@ -241,13 +269,8 @@ impl Batch {
         depth: Depth,
     ) -> Result<usize, ScanError> {
         let scanned = self.scan(start, end, depth)?;
-        let text = Span {
-            start: position(start),
-            end: scanned.end,
-        };
-        self.duplicates += u64::from(scanned.duplicates);
-        self.add(line, text, text, scanned.duplicates > 0);
-        Ok(text.end as usize)
+        self.add_scanned(line, start, scanned);
+        Ok(scanned.end as usize)
     }
 
     /// Adds an event that was received as something else: `json` goes to the scratch and is read.
@@ -283,6 +306,15 @@ impl Batch {
             self.slots.truncate(width);
         }
         scanned
+    }
+
+    fn add_scanned(&mut self, line: u32, start: usize, scanned: scan::Scanned) {
+        let text = Span {
+            start: position(start),
+            end: scanned.end,
+        };
+        self.duplicates += u64::from(scanned.duplicates);
+        self.add(line, text, text, scanned.duplicates > 0);
     }
 
     fn add(&mut self, line: u32, received: Span, text: Span, duplicated: bool) {
