@@ -11,6 +11,9 @@
 )]
 
 mod architecture;
+mod bad_input;
 #[path = "../../benches/corpus.rs"]
 mod corpus;
 mod harness;
+mod kafka;
+mod live_changes;
