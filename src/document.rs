@@ -8,9 +8,7 @@ pub mod enrich;
 pub mod executer;
 pub mod one_or_many;
 pub mod route;
-pub mod schema;
 pub mod scope;
-pub mod shape;
 pub mod text;
 pub mod validate;
 

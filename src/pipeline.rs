@@ -5,7 +5,6 @@
 
 pub mod access;
 pub mod condition;
-pub mod decode;
 pub mod enrich;
 pub mod executer;
 pub mod route;
@@ -119,10 +118,10 @@ pub struct Context<'a> {
 
 impl Pipeline {
     /// Filters what does not meet the constraint.
-    pub fn constrain(&self, batch: &mut Batch) {
+    pub fn constrain(&self, batch: &mut Batch, context: &Context<'_>) {
         if let Some(constraint) = &self.plan.constraint {
             batch.each(|event| {
-                if !constraint.holds(event) {
+                if !constraint.holds(event, context) {
                     event.leave(Reason::Constraint);
                 }
             });

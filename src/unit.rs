@@ -257,7 +257,6 @@ impl JsonSchema for SecretRef {
             "type": "string",
             "pattern": "^(file|env):[\\s\\S]+$",
             "examples": ["file:/etc/weir/secret"],
-            "writeOnly": true,
         })
     }
 }

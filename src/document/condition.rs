@@ -4,6 +4,8 @@
 //! stands in one object must hold. A field that is missing fails every operator but
 //! `exists: false`, and `not` turns the answer around.
 
+mod compile;
+
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -140,3 +142,6 @@ impl JsonSchema for Scalar {
 fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
     Scalar::deserialize(deserializer).map(Some)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Which modules each module may use, lowest layer first.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("event", &[]),
+    ("telemetry", &[]),
     ("secret", &[]),
-    ("unit", &["secret"]),
-    ("telemetry", &["unit"]),
+    ("event", &[]),
     ("tasks", &["telemetry"]),
     ("tables", &["telemetry"]),
     ("spool", &["telemetry"]),
@@ -24,18 +23,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "document",
         &[
-            "event", "secret", "unit", "tables", "device", "sink", "pipeline", "delivery",
+            "event", "secret", "tables", "device", "sink", "pipeline", "delivery",
         ],
     ),
     (
         "rollout",
         &[
-            "event",
-            "secret",
-            "unit",
             "center",
             "document",
             "pipeline",
+            "secret",
             "tables",
             "device",
             "sink",
@@ -61,7 +58,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "event",
             "secret",
-            "unit",
             "pipeline",
             "rollout",
             "gateway",
@@ -74,7 +70,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "event",
             "secret",
-            "unit",
             "document",
             "rollout",
             "delivery",

@@ -1,0 +1,168 @@
+//! What a condition asks of one value.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use regex::bytes::Regex;
+
+use crate::event::{Json, Kind};
+use crate::pipeline::condition::text::characters;
+use crate::pipeline::condition::{Constant, Needles, Number, Set};
+
+/// What a condition asks of one value.
+#[derive(Debug)]
+pub enum Test {
+    /// Whether it is there.
+    Exists(bool),
+    /// Its type is among these.
+    Kinds(Kinds),
+    /// It is this.
+    Equals(Constant),
+    /// It is one of these.
+    In(Set),
+    /// It is a string with one of these in its place.
+    Needles(Needles),
+    /// It is a string that matches.
+    Regex(Regex),
+    /// It is a number within these bounds.
+    Range(Range),
+    /// It is a time within this window.
+    Within(Window),
+    /// It is a string with an address in one of these networks.
+    Cidr(Box<[IpNet]>),
+}
+
+impl Test {
+    /// Whether a value that is there meets it.
+    pub fn meets(&self, value: Json<'_>, received: Timestamp) -> bool {
+        match self {
+            Self::Exists(wanted) => *wanted,
+            Self::Kinds(kinds) => kinds.has(value),
+            Self::Equals(constant) => constant.equals(value),
+            Self::In(set) => set.contains(value),
+            Self::Needles(needles) => needles.found(value),
+            Self::Regex(regex) => characters(value).is_some_and(|text| regex.is_match(&text)),
+            Self::Range(range) => Number::read(value).is_some_and(|is| range.has(is.as_f64())),
+            Self::Within(window) => window.has(value, received),
+            Self::Cidr(networks) => in_networks(value, networks),
+        }
+    }
+}
+
+/// Types of values, any of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// No type.
+    pub const NONE: Self = Self(0);
+    /// Any type.
+    pub const ALL: Self = Self(0x7f);
+    /// `null`
+    pub const NULL: Self = Self(1);
+    /// `true` and `false`
+    pub const BOOL: Self = Self(1 << 1);
+    /// A number without fraction and exponent.
+    pub const INT: Self = Self(1 << 2);
+    /// A number with a fraction or an exponent.
+    pub const FLOAT: Self = Self(1 << 3);
+    /// A string
+    pub const STRING: Self = Self(1 << 4);
+    /// A list
+    pub const LIST: Self = Self(1 << 5);
+    /// An object
+    pub const OBJECT: Self = Self(1 << 6);
+    /// Any number.
+    pub const NUMBER: Self = Self(Self::INT.0 | Self::FLOAT.0);
+
+    /// One or the other.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Both at once.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether the value's type is among them.
+    pub fn has(self, value: Json<'_>) -> bool {
+        let kind = match value.kind() {
+            Kind::Null => Self::NULL,
+            Kind::Bool => Self::BOOL,
+            Kind::Number if self.and(Self::NUMBER) == Self::NUMBER => Self::NUMBER,
+            Kind::Number if value.is_int() => Self::INT,
+            Kind::Number => Self::FLOAT,
+            Kind::String => Self::STRING,
+            Kind::Array => Self::LIST,
+            Kind::Object => Self::OBJECT,
+        };
+        self.and(kind) != Self::NONE
+    }
+}
+
+/// Bounds of a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    /// At least this.
+    pub min: f64,
+    /// At most this.
+    pub max: f64,
+    /// More than this.
+    pub above: Option<f64>,
+    /// Less than this.
+    pub below: Option<f64>,
+}
+
+impl Range {
+    fn has(self, value: f64) -> bool {
+        value >= self.min
+            && value <= self.max
+            && self.above.is_none_or(|above| value > above)
+            && self.below.is_none_or(|below| value < below)
+    }
+}
+
+/// A window of time around the time of receipt.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// How far back, in milliseconds; none: as far as you like.
+    pub past: Option<f64>,
+    /// How far ahead, in milliseconds.
+    pub future: Option<f64>,
+    /// How many milliseconds a number of the field counts.
+    pub unit: f64,
+}
+
+impl Window {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds of our time are exact in a double"
+    )]
+    fn has(self, value: Json<'_>, received: Timestamp) -> bool {
+        let time = match value.kind() {
+            Kind::Number => Number::read(value).map(|number| number.as_f64() * self.unit),
+            Kind::String => value
+                .as_str()
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .map(|time| time.as_millisecond() as f64),
+            Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
+        };
+        let received = received.as_millisecond() as f64;
+        time.is_some_and(|time| {
+            self.past.is_none_or(|past| time >= received - past)
+                && self.future.is_none_or(|future| time <= received + future)
+        })
+    }
+}
+
+fn in_networks(value: Json<'_>, networks: &[IpNet]) -> bool {
+    let address = value.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+    address.is_some_and(|address| {
+        let address = address.to_canonical();
+        networks.iter().any(|network| network.contains(&address))
+    })
+}
