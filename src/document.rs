@@ -8,7 +8,9 @@ pub mod enrich;
 pub mod executer;
 pub mod one_or_many;
 pub mod route;
+pub mod schema;
 pub mod scope;
+pub mod shape;
 pub mod text;
 pub mod validate;
 

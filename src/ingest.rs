@@ -1,1 +1,5 @@
-//! The data port: routes, body, client address, credential, reply.
+//! The data port: routes, and what stands between a socket and the gateway.
+
+pub mod cors;
+pub mod credential;
+pub mod rate;

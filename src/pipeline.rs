@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod condition;
+pub mod decode;
 pub mod enrich;
 pub mod executer;
 pub mod route;

@@ -257,6 +257,7 @@ impl JsonSchema for SecretRef {
             "type": "string",
             "pattern": "^(file|env):[\\s\\S]+$",
             "examples": ["file:/etc/weir/secret"],
+            "writeOnly": true,
         })
     }
 }

@@ -152,6 +152,19 @@ impl Diagnostics {
         });
     }
 
+    /// Adds an error at a pointer that is known as text.
+    pub fn push_error(&mut self, pointer: String, message: String, hint: String) {
+        self.push(Severity::Error, pointer, message, hint);
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        let errors = self.found.iter();
+        errors
+            .filter(|each| each.severity == Severity::Error)
+            .count()
+    }
+
     /// Whether there is an error among them.
     pub fn failed(&self) -> bool {
         self.found

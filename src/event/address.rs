@@ -31,6 +31,17 @@ impl ClientIp {
             }
         }
     }
+
+    /// What one subscriber has: an IPv4 address, or the /64 of an IPv6 address.
+    pub fn subscriber(self) -> Self {
+        match self.0 {
+            IpAddr::V4(_) => self,
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                Self(IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)))
+            }
+        }
+    }
 }
 
 impl fmt::Display for ClientIp {

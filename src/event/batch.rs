@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::event::scan;
 use crate::event::scan::position;
-use crate::event::{Class, Depth, EventMut, Fields, Priority, Reason, ScanError, Span, Syntax};
+use crate::event::{
+    Class, Depth, EventMut, Fields, Priority, Reason, ScanError, Span, Syntax, TargetId, TopicId,
+};
 
 /// Where a field stands in the event's text, and its value now.
 ///
@@ -47,6 +49,24 @@ pub struct Violation {
     pub field: String,
     /// What was expected and found; never the whole value.
     pub message: String,
+    /// What followed from it.
+    pub effect: Effect,
+    /// The validator that found it, by its index in the repo; `None` for other stages.
+    pub validator: Option<u16>,
+    /// The shape of the value, where there is one: digits and letters are not told.
+    pub sample: Option<Box<str>>,
+}
+
+/// What followed from a violation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// The event is rejected.
+    #[default]
+    Rejected,
+    /// The field was made right or taken away, and the event goes on.
+    Repaired,
+    /// Nothing: the validator only looks.
+    Shadow,
 }
 
 /// One client event.
@@ -63,6 +83,12 @@ pub struct Event {
     pub fate: Fate,
     /// What the catalog says; a route or restriction may override it.
     pub priority: Option<Priority>,
+    /// What a restriction of the switches says; it stands over route and catalog.
+    pub restricted: Option<Priority>,
+    /// Where a restriction of the switches sends it, instead of where its route would.
+    pub redirect: Option<(TargetId, TopicId)>,
+    /// The first reason a validator found to reject it. It leaves only when all have looked.
+    pub verdict: Option<Reason>,
     /// Whether slots may say something else than the text.
     pub(super) edited: bool,
     /// Whether the text repeats keys of fields. Then nothing is edited yet.
@@ -196,18 +222,46 @@ impl Batch {
         }
     }
 
+    /// The event that was added last.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn last(&mut self) -> EventMut<'_> {
+        self.event(self.events.len() - 1)
+    }
+
     /// Adds an event with empty slots: one that cannot be read, to reject it.
     pub fn push(&mut self, line: u32, received: Span) -> EventMut<'_> {
         self.slots
             .resize(self.slots.len() + self.fields.len(), Slot::default());
         self.add(line, received, received, false);
-        self.event(self.events.len() - 1)
+        self.last()
     }
 
-    /// Reads the object at `start` (after white space), which must end before `end`, as the next
-    /// event, and says where it ends. The text is valid UTF-8 there. After an error nothing is
-    /// added.
+    /// Reads the object that stands between `start` and `end`, without white space around it, as
+    /// the next event. The text is valid UTF-8 there. After an error nothing is added.
     pub fn read(
+        &mut self,
+        line: u32,
+        start: usize,
+        end: usize,
+        depth: Depth,
+    ) -> Result<(), ScanError> {
+        let scanned = self.scan(start, end, depth)?;
+        if (scanned.end as usize) < end {
+            self.slots.truncate(self.events.len() * self.fields.len());
+            return Err(ScanError {
+                at: scanned.end,
+                syntax: Syntax::Trailing,
+            });
+        }
+        self.add_scanned(line, start, scanned);
+        Ok(())
+    }
+
+    /// Reads the object that begins at `start` and ends somewhere before `end`, as the next event,
+    /// and says where it ends. The text is valid UTF-8 there. After an error nothing is added.
+    pub fn read_next(
         &mut self,
         line: u32,
         start: usize,
@@ -215,13 +269,8 @@ impl Batch {
         depth: Depth,
     ) -> Result<usize, ScanError> {
         let scanned = self.scan(start, end, depth)?;
-        let text = Span {
-            start: position(start),
-            end: scanned.end,
-        };
-        self.duplicates += u64::from(scanned.duplicates);
-        self.add(line, text, text, scanned.duplicates > 0);
-        Ok(text.end as usize)
+        self.add_scanned(line, start, scanned);
+        Ok(scanned.end as usize)
     }
 
     /// Adds an event that was received as something else: `json` goes to the scratch and is read.
@@ -259,6 +308,15 @@ impl Batch {
         scanned
     }
 
+    fn add_scanned(&mut self, line: u32, start: usize, scanned: scan::Scanned) {
+        let text = Span {
+            start: position(start),
+            end: scanned.end,
+        };
+        self.duplicates += u64::from(scanned.duplicates);
+        self.add(line, text, text, scanned.duplicates > 0);
+    }
+
     fn add(&mut self, line: u32, received: Span, text: Span, duplicated: bool) {
         let (fate, priority, edited) = (Fate::Live, None, false);
         self.events.push(Event {
@@ -267,6 +325,9 @@ impl Batch {
             text,
             fate,
             priority,
+            restricted: None,
+            redirect: None,
+            verdict: None,
             edited,
             duplicated,
         });

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::event::batch::{Growth, append};
-use crate::event::{Event, Fate, FieldId, Fields, Json, Reason, Slot, Span, Violation};
+use crate::event::{Effect, Event, Fate, FieldId, Fields, Json, Reason, Slot, Span, Violation};
 
 /// One event of a batch, to read and edit. Reading sees all edits made before.
 ///
@@ -126,13 +126,21 @@ impl EventMut<'_> {
 
     /// Notes what is wrong, without a verdict.
     pub fn violate(&mut self, reason: Reason, field: &str, message: String) {
-        let field = field.to_owned();
-        self.violations.push(Violation {
+        self.note(Violation {
             event: self.index,
             reason,
-            field,
+            field: field.to_owned(),
             message,
+            effect: Effect::Rejected,
+            validator: None,
+            sample: None,
         });
+    }
+
+    /// Notes what a validator found; the event's index is set here.
+    pub fn note(&mut self, found: Violation) {
+        let event = self.index;
+        self.violations.push(Violation { event, ..found });
     }
 
     /// Sends the event out of the batch. The first reason stays.
@@ -146,6 +154,22 @@ impl EventMut<'_> {
     pub fn reject(&mut self, reason: Reason, field: &str, message: String) {
         self.violate(reason, field, message);
         self.leave(reason);
+    }
+
+    /// Where an object stands that no stage reads as a value, but whose members one looks through
+    /// ([`Json::members`]): the event is settled first, if anything in it was edited.
+    pub fn object(&mut self, field: FieldId) -> Option<Span> {
+        if self.event.edited {
+            let below = self.fields.descendants(field).iter().chain([&field]);
+            let mut slots = below.map(|id| &self.slots[id.index()]);
+            if slots.any(Slot::edited) {
+                self.settle();
+            }
+        } else {
+            self.unify();
+        }
+        self.span(field)
+            .filter(|span| span.of(self.text).starts_with(b"{"))
     }
 
     fn clear_below(&mut self, field: FieldId) {

@@ -210,6 +210,12 @@ impl FieldsBuilder {
         Some(id)
     }
 
+    /// The id of an object whose members a stage looks through without reading it as a value
+    /// ([`crate::event::EventMut::object`]): edits below it cost nothing until then.
+    pub fn add_object(&mut self, path: &Path) -> Option<FieldId> {
+        self.node(path)
+    }
+
     /// The trie.
     pub fn build(self) -> Fields {
         let mut fields = self.fields;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// Which modules each module may use, lowest layer first.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("telemetry", &[]),
-    ("secret", &[]),
     ("event", &[]),
+    ("secret", &[]),
+    ("unit", &["secret"]),
+    ("telemetry", &["unit"]),
     ("tasks", &["telemetry"]),
     ("tables", &["telemetry"]),
     ("spool", &["telemetry"]),
@@ -23,16 +24,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "document",
         &[
-            "event", "secret", "tables", "device", "sink", "pipeline", "delivery",
+            "event", "secret", "unit", "tables", "device", "sink", "pipeline", "delivery",
         ],
     ),
     (
         "rollout",
         &[
+            "event",
+            "secret",
+            "unit",
             "center",
             "document",
             "pipeline",
-            "secret",
             "tables",
             "device",
             "sink",
@@ -58,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "event",
             "secret",
+            "unit",
             "pipeline",
             "rollout",
             "gateway",
@@ -70,6 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "event",
             "secret",
+            "unit",
             "document",
             "rollout",
             "delivery",

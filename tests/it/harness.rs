@@ -5,6 +5,7 @@ pub(crate) mod documents;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod kafka;
+pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod ports;
 

@@ -11,6 +11,11 @@
 )]
 
 mod architecture;
+mod bad_input;
 #[path = "../../benches/corpus.rs"]
 mod corpus;
+mod examples;
 mod harness;
+mod kafka;
+mod live_changes;
+mod wrong_documents;

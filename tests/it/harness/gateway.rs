@@ -111,24 +111,20 @@ impl Gateway {
         Revision(self.api("/api/revision").await)
     }
 
-    /// Waits until a revision other than `before` is live and everything in the folder is in it.
-    pub(crate) async fn until_applied(&self, before: &str) -> Revision {
-        eventually(40, "the change is applied", || async {
+    /// Waits until the outcome of a change is reported that came after `before`.
+    pub(crate) async fn outcome_after(&self, before: &Revision) -> Revision {
+        eventually(60, "the outcome of the change is reported", || async {
             let revision = self.revision().await;
-            (revision.state() == "applied" && revision.digest() != before).then_some(revision)
+            (revision.sequence() > before.sequence()).then_some(revision)
         })
         .await
     }
 
-    /// Waits until the latest change is refused or held.
-    pub(crate) async fn until_not_applied(&self) -> Revision {
-        eventually(40, "the change is refused or held", || async {
-            let revision = self.revision().await;
-            ["refused", "held"]
-                .contains(&revision.state())
-                .then_some(revision)
-        })
-        .await
+    /// Writes or replaces a document and waits for the outcome.
+    pub(crate) async fn change(&self, name: &str, text: &str) -> Revision {
+        let before = self.revision().await;
+        self.documents.put(name, text);
+        self.outcome_after(&before).await
     }
 
     pub(crate) async fn metrics(&self) -> Metrics {
@@ -226,6 +222,7 @@ impl Drop for Gateway {
 }
 
 /// The answer of `/api/revision`.
+#[derive(Debug)]
 pub(crate) struct Revision(pub(crate) Value);
 
 impl Revision {
@@ -233,8 +230,21 @@ impl Revision {
         self.0["digest"].as_str().unwrap_or_default()
     }
 
+    /// `applied`, `refused` or `held`: what came of the newest change.
     pub(crate) fn state(&self) -> &str {
         self.0["state"].as_str().unwrap_or_default()
+    }
+
+    /// The number of the newest outcome.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.0["outcomes"][0]["sequence"]
+            .as_u64()
+            .unwrap_or_default()
+    }
+
+    /// The diagnostics of the newest outcome, as text.
+    pub(crate) fn diagnostics(&self) -> String {
+        self.0["outcomes"][0]["diagnostics"].to_string()
     }
 }
 

@@ -1,0 +1,197 @@
+//! What the Kafka library calls back: answers to records, errors, statistics, logs.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::event::Reason;
+use crate::sink::kafka::failure;
+use crate::sink::kafka::isolate::Isolation;
+use crate::sink::kafka::stats::Snapshot;
+use crate::sink::ledger::Ledger;
+
+/// An error that goes on is logged again after this long.
+const LOG_AGAIN: Duration = Duration::from_secs(30);
+
+/// What a client and its callbacks share.
+pub(super) struct Shared {
+    /// Where records go, for logs.
+    pub(super) brokers: String,
+    pub(super) ledger: Ledger,
+    /// Where records go that failed with their batch.
+    pub(super) isolation: Isolation,
+    /// Why queued records are being thrown away, while they are.
+    pub(super) purging: Mutex<Reason>,
+    fatal: AtomicBool,
+    trouble: Mutex<Option<Trouble>>,
+    snapshot: Mutex<Snapshot>,
+}
+
+/// The last error that the library told by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) code: Option<Code>,
+    pub(super) text: String,
+    logged: Instant,
+}
+
+impl Shared {
+    pub(super) fn new(brokers: String, isolation: Isolation) -> Self {
+        Self {
+            brokers,
+            ledger: Ledger::new(),
+            isolation,
+            purging: Mutex::new(Reason::Closing),
+            fatal: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            snapshot: Mutex::default(),
+        }
+    }
+
+    pub(super) fn fatal(&self) -> bool {
+        self.fatal.load(Ordering::Acquire)
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.snapshot
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The reason for a code, and what it says of the client.
+    pub(super) fn judge(&self, code: Code) -> Reason {
+        if matches!(code, Code::PurgeQueue | Code::PurgeInflight) {
+            return *self.purging.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        if failure::final_for_the_client(code) {
+            self.fatal.store(true, Ordering::Release);
+        }
+        failure::reason(code)
+    }
+
+    /// Logs an error when it is new, and once in a while when it goes on.
+    fn note(&self, code: Option<Code>, text: &str) {
+        let mut last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last
+            .as_ref()
+            .is_some_and(|last| last.code == code && last.logged.elapsed() < LOG_AGAIN);
+        if !known {
+            tracing::warn!(
+                brokers = self.brokers,
+                reason = text,
+                "kafka client in trouble"
+            );
+        }
+        let logged = match last.take() {
+            Some(last) if known => last.logged,
+            _ => Instant::now(),
+        };
+        *last = Some(Trouble {
+            code,
+            text: text.to_owned(),
+            logged,
+        });
+    }
+}
+
+/// The callbacks of one of the library's producers.
+pub(super) struct Context {
+    pub(super) shared: Arc<Shared>,
+    /// Whether every record travels alone here, so that its failure is its own.
+    pub(super) alone: bool,
+}
+
+impl Context {
+    #[cold]
+    fn failed(&self, error: &KafkaError, message: &BorrowedMessage<'_>, word: usize) {
+        let shared = &*self.shared;
+        let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+        if !self.alone && failure::hits_the_batch(code) {
+            match shared.isolation.send(shared, &self.shared, message, word) {
+                Ok(()) => {}
+                Err(reason) => shared.ledger.fail(word, reason),
+            }
+            return;
+        }
+        if failure::credentials(code) {
+            let text = format!("topic {}: {code}", message.topic());
+            shared.note(Some(code), &text);
+        }
+        shared.ledger.fail(word, shared.judge(code));
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, word: usize) {
+        match result {
+            Ok(_) => self.shared.ledger.acknowledge(word),
+            Err((error, message)) => self.failed(error, message, word),
+        }
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let brokers = self.shared.brokers.as_str();
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(brokers, facility, message, "kafka library");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                tracing::debug!(brokers, facility, message, "kafka library");
+            }
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::trace!(brokers, facility, message, "kafka library");
+            }
+        }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Some(snapshot) = Snapshot::parse(statistics) {
+            let mut last = self
+                .shared
+                .snapshot
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *last = snapshot;
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        if code.is_some_and(failure::final_for_the_client) {
+            let was = self.shared.fatal.swap(true, Ordering::AcqRel);
+            if !was {
+                let brokers = self.shared.brokers.as_str();
+                tracing::error!(brokers, reason, "kafka client failed for good");
+            }
+        }
+        self.shared.note(code, reason);
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("alone", &self.alone)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! What can be known without a cluster; with one, see the integration tests.
+
+use std::sync::mpsc::{Receiver, channel};
+
+use prometheus_client::registry::Registry;
+use rdkafka::message::Headers as _;
+
+use super::*;
+use crate::sink::{Settled, Verdict};
+
+/// Nothing listens on port 1.
+fn nowhere() -> Spec {
+    Spec::new(vec!["127.0.0.1:1".to_owned()])
+}
+
+fn start(spec: &Spec) -> Client {
+    Client::start(spec, &Metrics::new(&mut Registry::default())).unwrap()
+}
+
+fn send(client: &Client, payload: &[u8]) -> Receiver<Verdict> {
+    let (told, heard) = channel();
+    let done = move |settled: Settled| told.send(settled.verdict).unwrap();
+    let topic = Topic::parse("t").unwrap();
+    let mut group = client.open(0, &topic, 1, Box::new(done)).unwrap();
+    let stamp = Stamp {
+        revision: "r",
+        batch: "b",
+    };
+    group.add(
+        &Message {
+            index: 5,
+            key: None,
+            payload,
+        },
+        &stamp,
+    );
+    drop(group);
+    heard
+}
+
+#[test]
+fn a_silent_cluster_is_named_with_what_to_do() {
+    let client = start(&nowhere());
+    let error = client
+        .answers(Duration::from_millis(300))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("127.0.0.1:1") && error.contains("check the addresses"),
+        "{error}"
+    );
+    client.close(Duration::ZERO, Reason::Closing);
+}
+
+#[test]
+fn what_could_not_be_sent_is_answered_when_the_client_closes() {
+    let client = start(&nowhere());
+    let heard = send(&client, b"{}");
+    client.close(Duration::ZERO, Reason::Fenced);
+    assert_eq!(
+        heard.recv().unwrap(),
+        Verdict::Records(vec![(5, Reason::Fenced)])
+    );
+}
+
+#[test]
+fn a_record_larger_than_the_producer_takes_is_refused_at_once() {
+    let client = start(&Spec {
+        message_max: 1_000,
+        batch_size: 1_000,
+        ..nowhere()
+    });
+    let heard = send(&client, &[b' '; 2_000]);
+    assert_eq!(
+        heard.recv().unwrap(),
+        Verdict::Records(vec![(5, Reason::DeliveryTooLarge)])
+    );
+    client.close(Duration::ZERO, Reason::Closing);
+}
+
+#[test]
+fn records_that_were_promised_and_not_added_are_not_waited_for() {
+    let client = start(&nowhere());
+    let (told, heard) = channel();
+    let done = move |settled: Settled| told.send(settled.verdict).unwrap();
+    let topic = Topic::parse("t").unwrap();
+    drop(client.open(0, &topic, 3, Box::new(done)));
+    assert_eq!(heard.recv().unwrap(), Verdict::Records(vec![]));
+    client.close(Duration::ZERO, Reason::Closing);
+}
+
+#[test]
+fn headers_are_those_asked_for() {
+    let stamp = Stamp {
+        revision: "3f2a91c0d4e5",
+        batch: "01J8",
+    };
+    assert!(headers(Headers::default(), 0, &stamp).is_none());
+    let both = headers(
+        Headers {
+            revision: true,
+            batch: true,
+        },
+        1207,
+        &stamp,
+    )
+    .unwrap();
+    assert_eq!(both.get(0).value, Some(stamp.revision.as_bytes()));
+    assert_eq!(
+        (both.get(1).key, both.get(1).value),
+        ("batch", Some(&b"01J8/1207"[..]))
+    );
+}
+
+#[test]
+fn a_batch_id_of_any_length_fits_its_place() {
+    let long = "x".repeat(100);
+    let mut place = Place::new();
+    let written = place.write(&long, u32::MAX);
+    assert!(written.len() <= Place::SIZE && written.ends_with(b"x/4294967295"));
+    assert_eq!(Place::new().write("", 0), b"/0");
+}
