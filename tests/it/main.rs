@@ -18,4 +18,5 @@ mod examples;
 mod harness;
 mod kafka;
 mod live_changes;
+mod serving;
 mod wrong_documents;

@@ -2,7 +2,7 @@
 //! SIGTERM as an operator does, ended with the test that started it.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -141,8 +141,27 @@ impl Gateway {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The lines of all files of a topic that a `file` producer wrote below the gateway's folder.
+    pub(crate) fn written(&self, topic: &str) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut pending = vec![(self.folder.path().to_owned(), false)];
+        while let Some((folder, inside)) = pending.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    pending.push((entry.path(), entry.file_name() == topic));
+                } else if inside {
+                    files.push(entry.path());
+                }
+            }
+        }
+        files.sort();
+        let texts = files
+            .iter()
+            .map(|file| std::fs::read_to_string(file).unwrap());
+        texts
+            .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
     }
 
     pub(crate) fn pid(&self) -> u32 {
