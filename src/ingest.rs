@@ -3,3 +3,6 @@
 pub mod cors;
 pub mod credential;
 pub mod rate;
+mod settings;
+
+pub use settings::Settings;

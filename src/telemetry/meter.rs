@@ -97,6 +97,7 @@ mod tests {
     use prometheus_client::registry::Registry;
 
     use super::*;
+    use crate::telemetry::metrics::expose;
 
     #[test]
     fn a_repo_bound_again_goes_on_counting() {
@@ -105,8 +106,7 @@ mod tests {
         RepoMeter::new(&metrics, "app").received.inc_by(2);
         RepoMeter::new(&metrics, "app").received.inc_by(3);
         RepoMeter::new(&metrics, "app").rejected("decode.json", 4);
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let text = expose(&registry);
         assert!(
             text.contains("weir_events_received_total{repo=\"app\"} 5"),
             "{text}"

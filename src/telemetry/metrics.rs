@@ -10,6 +10,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+/// The type of what [`expose`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics as the text that Prometheus reads.
+pub fn expose(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry)
+        .expect("writing into a string cannot fail");
+    text
+}
+
 /// Histograms by a set of labels.
 pub type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 
@@ -234,8 +245,7 @@ mod tests {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         metrics.reject_records_lost.inc();
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let text = expose(&registry);
         assert!(text.contains("# HELP weir_reject_records_lost Reject records that their lane"));
         assert!(text.contains("weir_reject_records_lost_total 1"));
     }
