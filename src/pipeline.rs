@@ -8,6 +8,7 @@ pub mod condition;
 pub mod decode;
 pub mod enrich;
 pub mod executer;
+pub mod moment;
 pub mod route;
 pub mod switched;
 pub mod validate;

@@ -1,7 +1,7 @@
 //! The enrich steps as people write them. Each has a name by which the switches know it: its kind,
 //! unless it says otherwise.
 
-//MOD
+mod compile;
 
 use std::collections::BTreeMap;
 
