@@ -63,18 +63,21 @@ impl Grant {
 mod tests {
     use super::*;
     use crate::event::Depth;
-    use crate::pipeline::access::{Format, Limits};
+    use crate::pipeline::access::Limits;
+    use crate::pipeline::decode::{Format, Input};
 
     fn access(origins: &[&str]) -> Access {
         Access {
-            format: Format::Jsonl,
+            input: Input {
+                format: Format::Jsonl,
+                event_limit: 1,
+                max_events: 1,
+                depth: Depth(1),
+            },
             limits: Limits {
                 wire: 1,
                 body: 1,
                 ratio: 1,
-                event: 1,
-                events: 1,
-                depth: Depth(1),
             },
             keys: Vec::new(),
             rate: None,

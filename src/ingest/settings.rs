@@ -17,10 +17,8 @@ pub struct Settings {
     pub in_flight: Size,
     /// How long the head of a request may take.
     pub header_timeout: TimeSpan,
-    /// How long a body may take, beside what `body_rate` allows.
+    /// How long a body may take.
     pub body_timeout: TimeSpan,
-    /// Bytes of a body a second that count as progress: each prolongs `body_timeout`.
-    pub body_rate: Size,
     /// How long a connection may be open without a request.
     pub idle_timeout: TimeSpan,
     /// How long requests may go on after the port has stopped accepting.
@@ -41,7 +39,6 @@ impl Default for Settings {
             in_flight: Size::mib(256),
             header_timeout: TimeSpan::seconds(10),
             body_timeout: TimeSpan::seconds(30),
-            body_rate: Size::kib(16),
             idle_timeout: TimeSpan::seconds(75),
             drain: TimeSpan::seconds(15),
             trusted: Vec::new(),

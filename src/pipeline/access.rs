@@ -1,18 +1,9 @@
 //! Who may send to a repo, how much, how fast, and from which web pages.
 
-use crate::event::Depth;
+use crate::pipeline::decode::Input;
 use crate::secret::Reference;
 
-/// How a body becomes events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// JSON lines, or one array of objects.
-    Jsonl,
-    /// Each line an event with the one field `message`.
-    Text,
-}
-
-/// What a request may cost.
+/// What a body may cost before its events are looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes on the wire.
@@ -21,12 +12,6 @@ pub struct Limits {
     pub body: u32,
     /// Unpacked over packed.
     pub ratio: u32,
-    /// Bytes of one event.
-    pub event: u32,
-    /// Events of one request.
-    pub events: u32,
-    /// Nesting of one event.
-    pub depth: Depth,
 }
 
 /// A key that may send.
@@ -65,9 +50,9 @@ pub struct Rate {
 /// Everything that is decided before the body is read.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// How a body becomes events.
-    pub format: Format,
-    /// What a request may cost.
+    /// How a body becomes events, and the limits of each.
+    pub input: Input,
+    /// What a body may cost.
     pub limits: Limits,
     /// Who may send; empty: everybody.
     pub keys: Vec<Key>,

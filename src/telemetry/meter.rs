@@ -75,10 +75,10 @@ impl RepoMeter {
     }
 
     /// Counts events that a validator in mode `shadow` would have rejected.
-    pub fn shadowed(&self, validator: &Arc<str>, reason: &'static str, events: u64) {
+    pub fn shadowed(&self, validator: &str, reason: &'static str, events: u64) {
         let labels = Shadowed {
             repo: Arc::clone(&self.repo),
-            validator: Arc::clone(validator),
+            validator: validator.into(),
             reason,
         };
         self.shadowed.get_or_create(&labels).inc_by(events);
