@@ -45,11 +45,11 @@ fn tracking_event(dice: &mut Dice, position: usize) -> String {
     let distinct = format!("{}-{}-{}", dice.hex(16), dice.hex(15), dice.hex(8));
     let mut fields = vec![
         ("event", text(dice.pick(EVENTS))),
-        ("time", number(time)),
+        ("time", number(&time)),
         ("type", text("track")),
         ("distinct_id", text(distinct)),
         ("anonymous_id", text(dice.hex(32))),
-        ("_track_id", number(position)),
+        ("_track_id", number(&position)),
         ("project", text(dice.pick(&["default", "shop_prod"]))),
         ("login_id", login),
         ("properties", Json::Object(properties(dice))),
@@ -71,11 +71,11 @@ fn properties(dice: &mut Dice) -> Vec<(&'static str, Json)> {
         ("$os_version", text(format!("18.{}", dice.below(5)))),
         (
             "$screen_width",
-            number(dice.pick(&["390", "414", "1920", "1440"])),
+            number(&dice.pick(&["390", "414", "1920", "1440"])),
         ),
         (
             "$screen_height",
-            number(dice.pick(&["844", "896", "1080", "900"])),
+            number(&dice.pick(&["844", "896", "1080", "900"])),
         ),
         ("$is_first_day", Json::Bool(dice.percent(10))),
         ("$network_type", text(dice.pick(&["WIFI", "5G", "4G"]))),
@@ -124,7 +124,7 @@ fn purchase(dice: &mut Dice) -> [(&'static str, Json); 6] {
     [
         ("$user_agent", text(dice.pick(AGENTS))),
         ("price", dice.decimal(1, 9_999, 2)),
-        ("quantity", number(1 + dice.below(8))),
+        ("quantity", number(&(1 + dice.below(8)))),
         ("lat", dice.decimal(18, 53, 6)),
         ("lng", dice.decimal(73, 135, 6)),
         ("tags", Json::List(tags)),
@@ -140,7 +140,7 @@ fn item(dice: &mut Dice) -> Json {
         ("sku", text(format!("SKU{:08}", dice.below(100_000_000)))),
         ("name", text(dice.pick(TITLES))),
         ("price", dice.decimal(1, 999, 2)),
-        ("qty", number(1 + dice.below(4))),
+        ("qty", number(&(1 + dice.below(4)))),
         (
             "attrs",
             Json::Object(vec![
@@ -152,25 +152,68 @@ fn item(dice: &mut Dice) -> Json {
 }
 
 fn cdn_line(dice: &mut Dice, position: usize) -> String {
+    let mut fields = vec![
+        ("event", text("cdn_access")),
+        ("time", number(&(1_750_000_000_000 + 4 * position))),
+    ];
+    fields.extend(cdn_request(dice));
+    fields.extend(cdn_answer(dice));
+    fields.push((
+        "request_id",
+        text(format!("{}{position:08x}", dice.hex(24))),
+    ));
+    fields.extend(cdn_edge(dice));
+    write(&Json::Object(fields), false, false)
+}
+
+fn cdn_request(dice: &mut Dice) -> [(&'static str, Json); 6] {
     let client = [0; 4]
         .map(|_: u8| (1 + dice.below(254)).to_string())
         .join(".");
     let name = 8 + dice.below(32);
+    let ending = dice.pick(&["jpg", "webp", "js", "css", "m4s"]);
     let path = format!(
-        "/{}/{}/{}.{}",
+        "/{}/{}/{}.{ending}",
         dice.hex(2),
         dice.hex(4),
-        dice.hex(name),
-        dice.pick(&["jpg", "webp", "js", "css", "m4s"])
+        dice.hex(name)
     );
+    let width = 100 + dice.below(1_900);
     let query = match dice.below(3) {
         0 => String::new(),
-        1 => format!(
-            "v=20250615&x-oss-process=image/resize,w_{}",
-            100 + dice.below(1_900)
-        ),
+        1 => format!("v=20250615&x-oss-process=image/resize,w_{width}"),
         _ => format!("sign={}&t={}", dice.hex(32), dice.hex(8)),
     };
+    let host = dice.pick(&["img.example.com", "static.example.com", "api.example.com"]);
+    [
+        ("host", text(host)),
+        ("client_ip", text(client)),
+        (
+            "method",
+            text(dice.pick(&["GET", "GET", "GET", "POST", "HEAD"])),
+        ),
+        ("scheme", text("https")),
+        ("path", text(path)),
+        ("query", text(query)),
+    ]
+}
+
+fn cdn_answer(dice: &mut Dice) -> [(&'static str, Json); 6] {
+    let status = dice.pick(&["200", "200", "200", "206", "304", "404", "502"]);
+    [
+        ("status", number(&status)),
+        ("bytes_sent", number(&(200 + dice.below(5_000_000)))),
+        ("request_length", number(&(200 + dice.below(1_800)))),
+        ("request_time", dice.decimal(0, 1, 3)),
+        ("upstream_time", dice.decimal(0, 1, 3)),
+        (
+            "cache_status",
+            text(dice.pick(&["HIT", "HIT", "HIT", "MISS", "EXPIRED"])),
+        ),
+    ]
+}
+
+fn cdn_edge(dice: &mut Dice) -> [(&'static str, Json); 9] {
     let from = dice.below(1_000_000);
     let range = if dice.percent(50) {
         "-".to_owned()
@@ -182,73 +225,38 @@ fn cdn_line(dice: &mut Dice, position: usize) -> String {
         dice.pick(&["bj", "sh", "gz", "cd"]),
         dice.below(40)
     );
-    let fields = vec![
-        ("event", text("cdn_access")),
-        ("time", number(1_750_000_000_000 + 4 * position)),
-        (
-            "host",
-            text(dice.pick(&["img.example.com", "static.example.com", "api.example.com"])),
-        ),
-        ("client_ip", text(client)),
-        (
-            "method",
-            text(dice.pick(&["GET", "GET", "GET", "POST", "HEAD"])),
-        ),
-        ("scheme", text("https")),
-        ("path", text(path)),
-        ("query", text(query)),
-        (
-            "status",
-            number(dice.pick(&["200", "200", "200", "206", "304", "404", "502"])),
-        ),
-        ("bytes_sent", number(200 + dice.below(5_000_000))),
-        ("request_length", number(200 + dice.below(1_800))),
-        ("request_time", dice.decimal(0, 1, 3)),
-        ("upstream_time", dice.decimal(0, 1, 3)),
-        (
-            "cache_status",
-            text(dice.pick(&["HIT", "HIT", "HIT", "MISS", "EXPIRED"])),
-        ),
+    let referer = dice.pick(&[
+        "-",
+        "https://shop.example.com/",
+        "https://www.example.com/list?cat=7",
+    ]);
+    let kind = dice.pick(&[
+        "image/webp",
+        "image/jpeg",
+        "application/javascript",
+        "text/css",
+    ]);
+    [
         (
             "http_version",
             text(dice.pick(&["HTTP/1.1", "HTTP/2.0", "HTTP/3"])),
         ),
         ("tls_version", text("TLSv1.3")),
         ("tls_cipher", text("TLS_AES_128_GCM_SHA256")),
-        (
-            "referer",
-            text(dice.pick(&[
-                "-",
-                "https://shop.example.com/",
-                "https://www.example.com/list?cat=7",
-            ])),
-        ),
+        ("referer", text(referer)),
         ("user_agent", text(dice.pick(AGENTS))),
         ("edge_node", text(edge)),
-        (
-            "request_id",
-            text(format!("{}{position:08x}", dice.hex(24))),
-        ),
         ("range", text(range)),
-        (
-            "content_type",
-            text(dice.pick(&[
-                "image/webp",
-                "image/jpeg",
-                "application/javascript",
-                "text/css",
-            ])),
-        ),
+        ("content_type", text(kind)),
         ("isp", text(dice.pick(&["电信", "联通", "移动"]))),
-    ];
-    write(&Json::Object(fields), false, false)
+    ]
 }
 
 fn text(value: impl Into<String>) -> Json {
     Json::Text(value.into())
 }
 
-fn number(digits: impl ToString) -> Json {
+fn number(digits: &dyn std::fmt::Display) -> Json {
     Json::Number(digits.to_string())
 }
 
@@ -308,7 +316,7 @@ fn write_text(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): a few lines, and the same numbers for ever.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): a few lines, and the same numbers for ever.
 struct Dice(u64);
 
 impl Dice {

@@ -32,7 +32,7 @@ type Taken = HashMap<String, u64>;
 
 /// A repo of which even versions take the events of kind `a`, odd ones those of kind `b`.
 fn by_kind(version: usize) -> String {
-    let kind = if version % 2 == 0 { "a" } else { "b" };
+    let kind = if version.is_multiple_of(2) { "a" } else { "b" };
     format!(
         "version: {version}\nconstraint: {{ field: kind, eq: {kind} }}\n\
          route: [ {{ otherwise: {{ producer: files, topic: events }} }} ]\n"
@@ -40,7 +40,7 @@ fn by_kind(version: usize) -> String {
 }
 
 fn taken(version: usize) -> u64 {
-    if version % 2 == 0 { 3 } else { 7 }
+    if version.is_multiple_of(2) { 3 } else { 7 }
 }
 
 /// Wrong in a way of its own each time.
@@ -169,7 +169,7 @@ async fn a_repo_document_changes_under_load_without_harm() {
     let load = Load::start(&gateway, "events", 16, PATIENCE, kinds);
     let changes = scale(200);
     for version in 1..=changes {
-        if version % 10 == 0 {
+        if version.is_multiple_of(10) {
             let revision = gateway
                 .change("weir.repo.events.yaml", broken(version))
                 .await;
@@ -207,7 +207,7 @@ route: [ { otherwise: { producer: files, topic: events } } ]
 
 /// What the switches of this version take; each differs from the right one before it.
 fn switched(version: usize) -> u64 {
-    if (version - version / 10) % 2 == 0 {
+    if (version - version / 10).is_multiple_of(2) {
         10
     } else {
         7
@@ -244,7 +244,7 @@ async fn switches_change_under_load_while_another_document_is_broken() {
         let revision = gateway
             .change("weir.switches.yaml", &switches(version))
             .await;
-        if version % 10 == 0 {
+        if version.is_multiple_of(10) {
             assert_held(&revision, &current, version);
         } else {
             assert_ne!(
@@ -302,7 +302,7 @@ async fn a_producer_moves_between_clusters_under_load_without_harm() {
     let load = Load::start(&gateway, "events", 16, PATIENCE, kinds);
     let changes = scale(100);
     for version in 1..=changes {
-        if version % 10 == 0 {
+        if version.is_multiple_of(10) {
             // Port 1 of this machine: nothing listens there.
             let text = producer("[\"127.0.0.1:1\"]", version);
             let revision = gateway.change("weir.producers.yaml", &text).await;

@@ -9,11 +9,16 @@
     clippy::disallowed_methods,
     reason = "the bans are for the gateway, not for its clients"
 )]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a table of cases is as long as it is"
+)]
 
 mod architecture;
 mod bad_input;
 #[path = "../../benches/corpus.rs"]
 mod corpus;
+mod corpus_stays;
 mod examples;
 mod harness;
 mod kafka;

@@ -77,6 +77,7 @@ impl Kafka {
     fn start(name: &str, nodes: i32, sasl: bool) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let owner = std::process::id().to_string();
+        remove_logs_of_ended_runs(root);
         let folder = root.join(format!("kafka-{owner}-{name}"));
         // A port block has the clients' ports 10 apart, and two more behind each.
         let port = ports::free(u16::try_from(nodes).unwrap() * 10);
@@ -250,6 +251,20 @@ impl Drop for Kafka {
     }
 }
 
+/// Folders are named by the process that they belonged to.
+fn remove_logs_of_ended_runs(root: &Path) {
+    for entry in fs::read_dir(root).unwrap().filter_map(Result::ok) {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let process = name
+            .strip_prefix("kafka-")
+            .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            // The run's own watch may be doing the same.
+            let _removed = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Message {
     let headers = message.headers().map(|headers| {
         let headers = headers.iter();
@@ -272,7 +287,10 @@ fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+    use rdkafka::error::RDKafkaErrorCode;
+    use rdkafka::producer::{
+        BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer as _,
+    };
 
     #[tokio::test]
     async fn reads_back_what_was_written() {
@@ -293,5 +311,35 @@ mod tests {
         found.sort();
         assert_eq!(found, ["a", "b", "c", "d"]);
         assert!(kafka.topics().contains(&"harness".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_guarded_cluster_knows_who_may_write_what() {
+        let kafka = Kafka::guarded("harness-guarded");
+        kafka.create("allowed", 1).await;
+        kafka.create("visible", 1).await;
+        for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let mut config = kafka.config();
+            config
+                .set("sasl.mechanism", mechanism)
+                .set("sasl.username", "weir")
+                .set("sasl.password", "weir-secret");
+            let producer: FutureProducer = config.create().unwrap();
+            let send = async |topic| {
+                let record = FutureRecord::<str, str>::to(topic).payload("x");
+                producer
+                    .send(record, PATIENCE)
+                    .await
+                    .map_err(|(error, _)| error.rdkafka_error_code())
+            };
+            assert!(send("allowed").await.is_ok(), "{mechanism}");
+            let refused = send("visible").await.unwrap_err();
+            assert_eq!(
+                refused,
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed),
+                "{mechanism}"
+            );
+        }
+        assert_eq!(kafka.read("allowed").len(), 3);
     }
 }
