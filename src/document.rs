@@ -4,13 +4,17 @@ pub mod catalog;
 pub mod condition;
 pub mod device;
 pub mod diagnostic;
+pub mod digest;
 pub mod enrich;
 pub mod executer;
+pub mod index;
 pub mod one_or_many;
+pub mod paths;
 pub mod route;
 pub mod schema;
 pub mod scope;
 pub mod shape;
+pub mod tables;
 pub mod text;
 pub mod validate;
 

@@ -9,6 +9,8 @@ mod rule;
 mod union;
 mod words;
 
+pub(crate) use words::suggestion;
+
 use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

@@ -72,7 +72,7 @@ impl Shape {
                 self.check(node, value, &at, out);
             } else {
                 let message = format!("unknown field {}", words::quoted(name));
-                out.error(&at, message, words::suggestion(name, &rule.names));
+                out.error(&at, message, words::field_suggestion(name, &rule.names));
             }
         }
         for name in &rule.required {

@@ -84,8 +84,25 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+/// Fields that people know from the designs, and what to do without them.
+const LATER: [(&str, &str); 4] = [
+    ("hedge_after", "it needs the spool: remove it"),
+    ("canary", "apply the change to the whole repo"),
+    ("guard", "roll back by hand"),
+    ("redis", "write `memory: {}`, which is for one instance"),
+];
+
+/// What to do about a field that is not known.
+pub(super) fn field_suggestion<T: AsRef<str>>(name: &str, known: &[T]) -> String {
+    let later = LATER.iter().find(|(field, _)| *field == name);
+    later.map_or_else(
+        || suggestion(name, known),
+        |(_, instead)| format!("this is not part of this version; {instead}"),
+    )
+}
+
 /// What to do about a name that is not known.
-pub(super) fn suggestion<T: AsRef<str>>(name: &str, known: &[T]) -> String {
+pub(crate) fn suggestion<T: AsRef<str>>(name: &str, known: &[T]) -> String {
     if known.is_empty() {
         return "remove it".to_owned();
     }
