@@ -1,1 +1,4 @@
-//! The data path: take a request, run the stages, deliver, account.
+//! THE DATA PATH: take a request, run the stages, deliver, account.
+
+mod books;
+pub mod receipt;

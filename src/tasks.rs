@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,12 +40,22 @@ impl Tasks {
 
     /// Runs a task on the current runtime. If it fails, that is logged and the process stops.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = Ended> + Send + 'static) {
+        self.spawn_on(&Handle::current(), name, task);
+    }
+
+    /// Runs a task on a runtime that may outlive the current one.
+    pub fn spawn_on(
+        &self,
+        runtime: &Handle,
+        name: &'static str,
+        task: impl Future<Output = Ended> + Send + 'static,
+    ) {
         let failed = FailOnPanic {
             name,
             failed: self.failed.clone(),
             armed: true,
         };
-        self.tracker.spawn(async move {
+        let task = async move {
             let mut failed = failed;
             let ended = task.await;
             failed.armed = false;
@@ -52,7 +63,8 @@ impl Tasks {
                 tracing::error!(task = name, %error, "task failed");
                 failed.failed.cancel();
             }
-        });
+        };
+        self.tracker.spawn_on(task, runtime);
     }
 
     /// Tells every task to finish and waits, for at most `grace`. True if all drained.
