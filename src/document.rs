@@ -10,6 +10,7 @@ pub mod executer;
 pub mod index;
 pub mod one_or_many;
 pub mod paths;
+pub mod producers;
 pub mod route;
 pub mod schema;
 pub mod scope;
