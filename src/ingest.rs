@@ -1,5 +1,6 @@
 //! The data port: routes, and what stands between a socket and the gateway.
 
+pub mod address;
 pub mod body;
 pub mod cors;
 pub mod credential;
