@@ -126,6 +126,9 @@ pub enum Error {
     },
 }
 
+/// One request may hold fewer records than this: no more can be told apart.
+pub const MOST_RECORDS: usize = 1 << ledger::INDEX_BITS;
+
 /// Run once, when every record of a group has been answered. Called on a client's own thread, or on
 /// the caller's; it must not block.
 pub type Done = Box<dyn FnOnce(Settled) + Send>;
@@ -135,6 +138,8 @@ pub type Done = Box<dyn FnOnce(Settled) + Send>;
 pub struct Settled {
     /// Which records were not taken.
     pub verdict: Verdict,
+    /// How many records were handed over: all that were added, without those refused then.
+    pub handed: u32,
     /// From opening the group to its last answer.
     pub elapsed: Duration,
 }
@@ -194,15 +199,16 @@ impl Client {
         }
     }
 
-    /// Opens a group of `records` records for a topic. `tag` is what `waiting` names it by. Gives
-    /// nothing when too many groups are open: then `done` has run.
+    /// Opens a group of at most `records` records for a topic. `tag` is what `waiting` names it by.
+    /// It cannot when too many groups are open, or when the client is being closed: then `done` has
+    /// run, with nothing handed over.
     pub fn open<'a>(
         &'a self,
         tag: u32,
         topic: &'a Topic,
         records: u32,
         done: Done,
-    ) -> Option<Group<'a>> {
+    ) -> Result<Group<'a>, Reason> {
         match self {
             Self::Kafka(client) => client.open(tag, topic, records, done).map(Group::Kafka),
             Self::File(client) => client.open(tag, topic, done).map(Group::File),
@@ -242,11 +248,12 @@ impl Client {
         }
     }
 
-    /// Asks the cluster anew about a topic that it did not know. Blocks for at most a second.
-    pub fn refresh(&self, topic: &Topic) {
+    /// Asks the cluster whether it knows a topic, and so tells the client too. Blocks for at most a
+    /// second.
+    pub fn knows(&self, topic: &Topic) -> bool {
         match self {
-            Self::Kafka(client) => client.refresh(topic),
-            Self::File(_) => {}
+            Self::Kafka(client) => client.knows(topic),
+            Self::File(_) => true,
         }
     }
 
@@ -278,11 +285,14 @@ pub enum Group<'a> {
 }
 
 impl Group<'_> {
-    /// Hands over one record.
-    pub fn add(&mut self, message: &Message<'_>, stamp: &Stamp<'_>) {
+    /// Hands over one record. One that is refused here is not told again when the group settles.
+    pub fn add(&mut self, message: &Message<'_>, stamp: &Stamp<'_>) -> Result<(), Reason> {
         match self {
             Self::Kafka(group) => group.add(message, stamp),
-            Self::File(group) => group.add(message),
+            Self::File(group) => {
+                group.add(message);
+                Ok(())
+            }
         }
     }
 }

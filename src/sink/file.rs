@@ -95,9 +95,14 @@ impl Client {
         })
     }
 
-    pub(crate) fn open<'a>(&'a self, tag: u32, topic: &'a Topic, done: Done) -> Option<Group<'a>> {
+    pub(crate) fn open<'a>(
+        &'a self,
+        tag: u32,
+        topic: &'a Topic,
+        done: Done,
+    ) -> Result<Group<'a>, Reason> {
         let ticket = self.ledger.open(tag, 1, done)?;
-        Some(Group {
+        Ok(Group {
             client: self,
             topic,
             ticket,
@@ -116,7 +121,7 @@ impl Client {
         if lock(&self.ended).recv_timeout(grace).is_err() {
             tracing::error!(folder = %self.folder.display(), "files not written in time");
         }
-        self.ledger.abandon(Duration::ZERO, reason)
+        self.ledger.shut(reason)
     }
 }
 
@@ -158,6 +163,7 @@ impl Group<'_> {
 
 impl Drop for Group<'_> {
     fn drop(&mut self) {
+        self.client.ledger.handed(self.ticket, self.records);
         let job = Job {
             topic: self.topic.clone(),
             lines: std::mem::take(&mut self.lines),

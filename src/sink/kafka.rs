@@ -118,14 +118,16 @@ impl Client {
         topic: &'a Topic,
         records: u32,
         done: Done,
-    ) -> Option<Group<'a>> {
-        debug_assert!(records < Ledger::RECORDS, "a request holds fewer records");
-        let ticket = self.shared.ledger.open(tag, records, done)?;
-        Some(Group {
+    ) -> Result<Group<'a>, Reason> {
+        // One answer more than there are records: the group's own, given when it is dropped, so
+        // that it is not settled before it is known how many were handed over.
+        let ticket = self.shared.ledger.open(tag, records + 1, done)?;
+        Ok(Group {
             client: self,
             topic,
             ticket,
-            left: records,
+            promised: records,
+            handed: 0,
         })
     }
 
@@ -152,13 +154,16 @@ impl Client {
         self.shared.fatal()
     }
 
-    pub(crate) fn refresh(&self, topic: &Topic) {
-        if let Err(error) = self
-            .producer
-            .client()
-            .fetch_metadata(Some(topic.as_str()), GLANCE)
-        {
-            tracing::debug!(%topic, %error, "topic not looked up");
+    pub(crate) fn knows(&self, topic: &Topic) -> bool {
+        let name = topic.as_str();
+        match self.producer.client().fetch_metadata(Some(name), GLANCE) {
+            Ok(metadata) => metadata.topics().iter().any(|found| {
+                found.name() == name && found.error().is_none() && !found.partitions().is_empty()
+            }),
+            Err(error) => {
+                tracing::debug!(%topic, %error, "topic not looked up");
+                false
+            }
         }
     }
 
@@ -177,7 +182,7 @@ impl Client {
         self.shared
             .isolation
             .close(grace.saturating_sub(begin.elapsed()));
-        self.shared.ledger.abandon(Duration::ZERO, reason)
+        self.shared.ledger.shut(reason)
     }
 }
 
@@ -195,17 +200,16 @@ pub struct Group<'a> {
     client: &'a Client,
     topic: &'a Topic,
     ticket: Ticket,
-    left: u32,
+    promised: u32,
+    handed: u32,
 }
 
 impl Group<'_> {
-    pub(crate) fn add(&mut self, message: &Message<'_>, stamp: &Stamp<'_>) {
-        let Some(left) = self.left.checked_sub(1) else {
-            debug_assert!(false, "more records than the group was opened for");
-            return;
-        };
-        self.left = left;
-        let word = self.ticket.word(message.index);
+    pub(crate) fn add(&mut self, message: &Message<'_>, stamp: &Stamp<'_>) -> Result<(), Reason> {
+        debug_assert!(
+            self.handed < self.promised,
+            "more records than the group was opened for"
+        );
         let record = BaseRecord {
             topic: self.topic.as_str(),
             partition: None,
@@ -213,20 +217,20 @@ impl Group<'_> {
             key: message.key,
             timestamp: None,
             headers: headers(self.client.headers, message.index, stamp),
-            delivery_opaque: word,
+            delivery_opaque: self.ticket.word(message.index),
         };
-        if let Err(code) = self.client.producer.send(record) {
-            let shared = &self.client.shared;
-            shared.ledger.fail(word, shared.judge(code));
-        }
+        let sent = self.client.producer.send(record);
+        sent.map_err(|code| self.client.shared.judge(code))?;
+        self.handed += 1;
+        Ok(())
     }
 }
 
 impl Drop for Group<'_> {
     fn drop(&mut self) {
-        if self.left > 0 {
-            self.client.shared.ledger.count_down(self.ticket, self.left);
-        }
+        let ledger = &self.client.shared.ledger;
+        ledger.handed(self.ticket, self.handed);
+        ledger.count_down(self.ticket, self.promised + 1 - self.handed);
     }
 }
 

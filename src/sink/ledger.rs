@@ -16,7 +16,9 @@ use crate::sink::{Done, Settled, Verdict};
 
 const SEGMENTS: usize = 64;
 const SEGMENT: usize = 1024;
-const FIELD: u32 = 24;
+/// Bits of a record's index, and of a slot's generation.
+pub(super) const INDEX_BITS: u32 = 24;
+const FIELD: u32 = INDEX_BITS;
 const MASK: usize = (1 << FIELD) - 1;
 /// Of a slot's state: the generation above, the records still waited for below.
 const COUNT: u32 = 32;
@@ -30,6 +32,7 @@ pub(crate) struct Ledger {
     free: Mutex<Free>,
     outstanding: AtomicUsize,
     acknowledged: AtomicU64,
+    shut: OnceLock<Reason>,
     born: Instant,
 }
 
@@ -46,6 +49,8 @@ struct Slot {
     /// Microseconds from the ledger's birth to the opening of the group.
     opened: AtomicU64,
     tag: AtomicU32,
+    /// How many records were handed over.
+    handed: AtomicU32,
     entry: Mutex<Entry>,
 }
 
@@ -79,49 +84,69 @@ impl Ticket {
 }
 
 impl Ledger {
-    /// The most records that one group can tell apart.
-    pub(crate) const RECORDS: u32 = 1 << FIELD;
-
     pub(crate) fn new() -> Self {
         Self {
             segments: [const { OnceLock::new() }; SEGMENTS],
             free: Mutex::default(),
             outstanding: AtomicUsize::new(0),
             acknowledged: AtomicU64::new(0),
+            shut: OnceLock::new(),
             born: Instant::now(),
         }
     }
 
-    /// Opens a group that waits for `records` answers. With no slot left, or nothing to wait for,
-    /// `done` runs at once.
-    pub(crate) fn open(&self, tag: u32, records: u32, done: Done) -> Option<Ticket> {
-        let refusal = match (records, self.take_slot()) {
-            (0, slot) => {
-                lock(&self.free).slots.extend(slot);
-                Verdict::Records(Vec::new())
-            }
-            (_, None) => Verdict::All(Reason::Overloaded),
-            (_, Some(slot)) => return Some(self.fill(slot, tag, records, done)),
+    /// Opens a group that waits for `answers`, at least one. If it cannot, `done` runs at once, and
+    /// the reason is given.
+    pub(crate) fn open(&self, tag: u32, answers: u32, done: Done) -> Result<Ticket, Reason> {
+        debug_assert!(answers > 0, "a group that waits for nothing never closes");
+        let Some(slot) = self.take_slot() else {
+            let nothing = Verdict::Records(Vec::new());
+            done(Settled {
+                verdict: nothing,
+                handed: 0,
+                elapsed: Duration::ZERO,
+            });
+            return Err(Reason::Overloaded);
         };
-        done(Settled {
-            verdict: refusal,
-            elapsed: Duration::ZERO,
-        });
-        None
+        let ticket = self.fill(slot, tag, answers, done);
+        // Looked at after the slot is filled: either this sees that the ledger is shut, or the
+        // sweep that comes after shutting it sees the slot.
+        match self.shut.get() {
+            None => Ok(ticket),
+            Some(reason) => {
+                self.answer(ticket, Err(*reason));
+                Err(*reason)
+            }
+        }
     }
 
-    fn fill(&self, index: usize, tag: u32, records: u32, done: Done) -> Ticket {
+    /// From now on no group is opened, and every one that is still open fails.
+    pub(crate) fn shut(&self, reason: Reason) -> usize {
+        // Shut twice, it stays shut for the first reason.
+        self.shut.set(reason).ok();
+        self.abandon(Duration::ZERO, reason)
+    }
+
+    /// Notes how many records of a group were handed over; before its last answer.
+    pub(crate) fn handed(&self, ticket: Ticket, records: u32) {
+        self.slot(ticket.slot)
+            .handed
+            .store(records, Ordering::Relaxed);
+    }
+
+    fn fill(&self, index: usize, tag: u32, answers: u32, done: Done) -> Ticket {
         let slot = self.slot(index);
         *lock(&slot.entry) = Entry {
             failures: Vec::new(),
             done: Some(done),
         };
         slot.tag.store(tag, Ordering::Relaxed);
+        slot.handed.store(0, Ordering::Relaxed);
         slot.opened.store(self.now(), Ordering::Relaxed);
         self.outstanding.fetch_add(1, Ordering::Relaxed);
         let generation = slot.state.load(Ordering::Relaxed) >> COUNT;
-        let state = generation << COUNT | records as usize;
-        slot.state.store(state, Ordering::Release);
+        let state = generation << COUNT | answers as usize;
+        slot.state.store(state, Ordering::SeqCst);
         Ticket {
             slot: index,
             generation: generation & MASK,
@@ -206,7 +231,7 @@ impl Ledger {
         let now = self.now();
         let mut abandoned = 0;
         for (index, slot) in self.slots() {
-            let state = slot.state.load(Ordering::Acquire);
+            let state = slot.state.load(Ordering::SeqCst);
             let old = now.saturating_sub(slot.opened.load(Ordering::Relaxed)) >= limit;
             if state & COUNTED == 0 || !old {
                 continue;
@@ -226,6 +251,7 @@ impl Ledger {
         let elapsed = self
             .now()
             .saturating_sub(slot.opened.load(Ordering::Relaxed));
+        let handed = slot.handed.load(Ordering::Relaxed);
         let entry = std::mem::take(&mut *lock(&slot.entry));
         slot.state.fetch_add(1 << COUNT, Ordering::AcqRel);
         lock(&self.free).slots.push(index);
@@ -234,6 +260,7 @@ impl Ledger {
         if let Some(done) = entry.done {
             done(Settled {
                 verdict,
+                handed,
                 elapsed: Duration::from_micros(elapsed),
             });
         }

@@ -119,7 +119,7 @@ metrics! {
     /// Topics that are being refused, because they are unknown, unauthorized or do not answer.
     topics_refused: Family<Producer, Gauge> = "weir_topics_refused", Family::default();
     /// Clients that were replaced because they failed for good.
-    clients_replaced: Family<Producer, Counter> = "weir_clients_replaced", Family::default();
+    clients_replaced: Counter = "weir_clients_replaced", Counter::default();
     /// Panics caught in a client's callbacks: a bug, to be reported.
     callback_panics: Counter = "weir_callback_panics", Counter::default();
 }

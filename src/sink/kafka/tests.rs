@@ -17,16 +17,17 @@ fn start(spec: &Spec) -> Client {
     Client::start(spec, &Metrics::new(&mut Registry::default())).unwrap()
 }
 
-fn send(client: &Client, payload: &[u8]) -> Receiver<Verdict> {
+/// A group of two of which one is added.
+fn send(client: &Client, payload: &[u8]) -> (Result<(), Reason>, Receiver<(Verdict, u32)>) {
     let (told, heard) = channel();
-    let done = move |settled: Settled| told.send(settled.verdict).unwrap();
+    let done = move |settled: Settled| told.send((settled.verdict, settled.handed)).unwrap();
     let topic = Topic::parse("t").unwrap();
-    let mut group = client.open(0, &topic, 1, Box::new(done)).unwrap();
+    let mut group = client.open(0, &topic, 2, Box::new(done)).unwrap();
     let stamp = Stamp {
         revision: "r",
         batch: "b",
     };
-    group.add(
+    let added = group.add(
         &Message {
             index: 5,
             key: None,
@@ -34,8 +35,7 @@ fn send(client: &Client, payload: &[u8]) -> Receiver<Verdict> {
         },
         &stamp,
     );
-    drop(group);
-    heard
+    (added, heard)
 }
 
 #[test]
@@ -55,11 +55,13 @@ fn a_silent_cluster_is_named_with_what_to_do() {
 #[test]
 fn what_could_not_be_sent_is_answered_when_the_client_closes() {
     let client = start(&nowhere());
-    let heard = send(&client, b"{}");
+    let (added, heard) = send(&client, b"{}");
+    added.unwrap();
+    assert!(heard.try_recv().is_err());
     client.close(Duration::ZERO, Reason::Fenced);
     assert_eq!(
         heard.recv().unwrap(),
-        Verdict::Records(vec![(5, Reason::Fenced)])
+        (Verdict::Records(vec![(5, Reason::Fenced)]), 1)
     );
 }
 
@@ -70,23 +72,24 @@ fn a_record_larger_than_the_producer_takes_is_refused_at_once() {
         batch_size: 1_000,
         ..nowhere()
     });
-    let heard = send(&client, &[b' '; 2_000]);
-    assert_eq!(
-        heard.recv().unwrap(),
-        Verdict::Records(vec![(5, Reason::DeliveryTooLarge)])
-    );
+    let (added, heard) = send(&client, &[b' '; 2_000]);
+    assert_eq!(added, Err(Reason::DeliveryTooLarge));
+    assert_eq!(heard.recv().unwrap(), (Verdict::Records(vec![]), 0));
     client.close(Duration::ZERO, Reason::Closing);
 }
 
 #[test]
-fn records_that_were_promised_and_not_added_are_not_waited_for() {
+fn a_closed_client_opens_no_group_and_says_so() {
     let client = start(&nowhere());
+    client.close(Duration::ZERO, Reason::Fenced);
     let (told, heard) = channel();
-    let done = move |settled: Settled| told.send(settled.verdict).unwrap();
+    let done = move |settled: Settled| told.send(settled.handed).unwrap();
     let topic = Topic::parse("t").unwrap();
-    drop(client.open(0, &topic, 3, Box::new(done)));
-    assert_eq!(heard.recv().unwrap(), Verdict::Records(vec![]));
-    client.close(Duration::ZERO, Reason::Closing);
+    assert_eq!(
+        client.open(0, &topic, 3, Box::new(done)).unwrap_err(),
+        Reason::Fenced
+    );
+    assert_eq!(heard.recv().unwrap(), 0);
 }
 
 #[test]

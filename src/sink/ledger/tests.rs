@@ -55,20 +55,24 @@ fn with_every_slot_in_use_a_group_is_refused_and_told() {
     };
     let mut open: Vec<_> = (0..SEGMENTS * SEGMENT).map(open).collect();
     let (done, heard) = noted();
-    assert!(ledger.open(0, 1, done).is_none());
-    assert_eq!(heard.recv().unwrap(), Verdict::All(Reason::Overloaded));
+    assert_eq!(ledger.open(0, 1, done), Err(Reason::Overloaded));
+    assert_eq!(heard.recv().unwrap(), Verdict::Records(vec![]));
     let (ticket, _heard) = open.pop().unwrap();
     ledger.acknowledge(ticket.word(0));
     let (done, _heard) = noted();
-    assert!(ledger.open(0, 1, done).is_some());
+    assert!(ledger.open(0, 1, done).is_ok());
 }
 
 #[test]
-fn an_empty_group_is_settled_at_once() {
+fn a_ledger_that_is_shut_fails_open_groups_and_opens_no_more() {
     let ledger = Ledger::new();
-    let (done, heard) = noted();
-    assert!(ledger.open(0, 0, done).is_none());
-    assert_eq!(heard.recv().unwrap(), Verdict::Records(vec![]));
+    let (done, open) = noted();
+    ledger.open(0, 1, done).unwrap();
+    assert_eq!(ledger.shut(Reason::Closing), 1);
+    assert_eq!(open.recv().unwrap(), Verdict::All(Reason::Closing));
+    let (done, late) = noted();
+    assert_eq!(ledger.open(0, 1, done), Err(Reason::Closing));
+    assert_eq!(late.recv().unwrap(), Verdict::All(Reason::Closing));
     assert_eq!(ledger.outstanding(), 0);
 }
 
