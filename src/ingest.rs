@@ -4,7 +4,10 @@ pub mod address;
 pub mod body;
 pub mod cors;
 pub mod credential;
+pub mod error;
 pub mod rate;
+pub mod reply;
+pub mod request_id;
 mod settings;
 
 pub use settings::Settings;

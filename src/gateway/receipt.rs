@@ -207,8 +207,6 @@ mod tests {
         batch
             .event(1)
             .violate(Reason::ValidateRange, "seen", String::new());
-        batch.event(1).leave(Reason::DeliveryTooLarge);
-        batch.event(1).event.fate = Fate::Live;
         let told: Vec<_> = receipt(&batch, 20)
             .complaints
             .into_iter()
