@@ -16,6 +16,7 @@
 
 mod architecture;
 mod bad_input;
+mod commands;
 #[path = "../../benches/corpus.rs"]
 mod corpus;
 mod corpus_stays;
