@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use hashbrown::{HashMap, HashSet};
 
+use crate::delivery::Destinations;
 use crate::device;
 pub use crate::document::digest::Digest;
 pub use crate::document::paths::Paths;
@@ -26,6 +27,8 @@ pub struct Revision {
     pub paths: Paths,
     /// The enrichment data.
     pub tables: Arc<Tables>,
+    /// False before the first revision: then every repo answers 503.
+    pub serving: bool,
 }
 
 /// A repo, bound to what it needs at run time.
@@ -37,6 +40,8 @@ pub struct Repo {
     pub device: Option<device::Step>,
     /// Who may send, in the order of the plan's keys. Whether anybody may is for the plan to say.
     pub keys: Vec<Key>,
+    /// Where its records go.
+    pub destinations: Destinations,
     /// Its counters.
     pub meter: RepoMeter,
 }
@@ -62,11 +67,23 @@ pub enum Found<'r> {
 }
 
 impl Revision {
+    /// What is live before the first revision.
+    fn before_the_first() -> Self {
+        Self {
+            digest: Digest::new(""),
+            repos: HashMap::new(),
+            without_document: HashSet::new(),
+            paths: Paths::default(),
+            tables: Arc::default(),
+            serving: false,
+        }
+    }
+
     /// The repo of a name.
     pub fn repo(&self, name: &str) -> Found<'_> {
         match self.repos.get(name) {
             Some(repo) => Found::Repo(repo),
-            None if self.without_document.contains(name) => Found::NoDocument,
+            None if !self.serving || self.without_document.contains(name) => Found::NoDocument,
             None => Found::Nothing,
         }
     }
@@ -83,12 +100,14 @@ impl Revision {
 #[derive(Debug)]
 pub struct Live(ArcSwap<Revision>);
 
-impl Live {
-    /// Starts with a revision.
-    pub fn new(revision: Revision) -> Self {
-        Self(ArcSwap::from_pointee(revision))
+impl Default for Live {
+    /// Before the first revision.
+    fn default() -> Self {
+        Self(ArcSwap::from_pointee(Revision::before_the_first()))
     }
+}
 
+impl Live {
     /// Takes the live revision for one request; it is held across awaits.
     pub fn current(&self) -> Arc<Revision> {
         self.0.load_full()
