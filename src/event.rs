@@ -6,6 +6,8 @@
 //! [`EventMut::write`] copies the original bytes with the edits spliced in.
 
 mod address;
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 mod edit;
 mod fields;

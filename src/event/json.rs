@@ -32,15 +32,28 @@ impl<'a> Json<'a> {
         if let Err(error) = simdutf8::compat::from_utf8(text) {
             return Err(ScanError::new(error.valid_up_to(), Syntax::Utf8));
         }
-        let value = text.trim_ascii_start();
+        let value = Self::trim_start(text);
         let start = text.len() - value.len();
         let end = scan::value(text, start, text.len(), depth)?;
-        let rest = text[end..].trim_ascii_start();
+        let rest = Self::trim_start(&text[end..]);
         if rest.is_empty() {
             Ok(Self(&text[start..end]))
         } else {
             Err(ScanError::new(text.len() - rest.len(), Syntax::Trailing))
         }
+    }
+
+    /// A text without the white space before it; unlike [`slice::trim_ascii_start`] only what JSON
+    /// takes for white space.
+    pub fn trim_start(text: &[u8]) -> &[u8] {
+        let start = text.iter().position(|c| !is_blank(*c));
+        &text[start.unwrap_or(text.len())..]
+    }
+
+    /// A text without the white space around it.
+    pub fn trim(text: &[u8]) -> &[u8] {
+        let end = text.iter().rposition(|c| !is_blank(*c));
+        Self::trim_start(&text[..end.map_or(0, |last| last + 1)])
     }
 
     /// The text as received (or as a stage wrote it).
@@ -123,6 +136,10 @@ impl<'a> Json<'a> {
         out.extend_from_slice(rest);
         out.push(b'"');
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
 /// Appends what stands for a byte that a string cannot just contain.

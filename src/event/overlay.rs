@@ -7,7 +7,7 @@
 
 use crate::event::batch::append;
 use crate::event::scan::{self, position};
-use crate::event::{Depth, EventMut, FieldId, Fields, Reason, ScanError, Slot, Span, Syntax};
+use crate::event::{Depth, EventMut, FieldId, Fields, Json, Reason, ScanError, Slot, Span, Syntax};
 
 /// Edits that find room on the stack; an event with more costs an allocation.
 const FEW: usize = 48;
@@ -112,9 +112,8 @@ impl EventMut<'_> {
             return Err(ScanError::new(error.valid_up_to(), Syntax::Utf8));
         }
         self.settle();
-        let object = json.trim_ascii_start();
-        let before = json.len() - object.len();
-        self.adopt(object.trim_ascii_end(), Depth::MAX)
+        let before = json.len() - Json::trim_start(json).len();
+        self.adopt(Json::trim(json), Depth::MAX)
             .map_err(|error| ScanError {
                 at: error.at + position(before),
                 ..error

@@ -71,7 +71,7 @@ pub fn decode(input: &Input, mut body: Vec<u8>, fields: &Arc<Fields>) -> Result<
     } else {
         0
     };
-    let first = body[start..].trim_ascii_start();
+    let first = Json::trim_start(&body[start..]);
     let is_array = input.format == Format::Jsonl && first.starts_with(b"[");
     let open = end - first.len();
     if input.format == Format::Text {
@@ -117,10 +117,10 @@ impl Decoder<'_> {
             let rest = &self.batch.text()[start..self.end];
             let next = memchr::memchr(b'\n', rest).map_or(self.end, |at| start + at + 1);
             let text = &self.batch.text()[start..next];
-            let trimmed = text.trim_ascii();
+            let trimmed = Json::trim(text);
             if !trimmed.is_empty() {
                 self.has_room()?;
-                let blank = text.len() - text.trim_ascii_start().len();
+                let blank = text.len() - Json::trim_start(text).len();
                 let (from, to) = match self.input.format {
                     Format::Jsonl => (start + blank, start + blank + trimmed.len()),
                     Format::Text => (start, start + unended(text).len()),
@@ -300,7 +300,7 @@ impl Decoder<'_> {
     fn token(&self, at: usize) -> usize {
         let body = &self.batch.text()[..self.end];
         let rest = body.get(at..).unwrap_or_default();
-        self.end - rest.trim_ascii_start().len()
+        self.end - Json::trim_start(rest).len()
     }
 }
 
