@@ -11,7 +11,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::event::Json;
-use crate::event::names::Names;
+use crate::event::names::{Found, Names};
 
 /// Where a field stands in an event: one or more names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -181,7 +181,17 @@ impl Fields {
     }
 
     fn table(&self, of: &[FieldId]) -> Names {
-        Names::new(of.iter().map(|id| (self.name(*id), *id)))
+        let found = |id: &FieldId| {
+            let has_below = !self.children(Some(*id)).is_empty();
+            (
+                self.name(*id),
+                Found {
+                    field: *id,
+                    has_below,
+                },
+            )
+        };
+        Names::new(of.iter().map(found))
     }
 
     /// The field of a path, if the pipeline has it; for tests and tools, not for requests.

@@ -11,16 +11,25 @@ use crate::event::FieldId;
 pub(super) struct Names {
     entries: Box<[Entry]>,
     shift: u32,
-    elements: Box<[(u32, FieldId)]>,
+    /// What follows the heads of names that are longer, for each entry; empty if none is.
+    tails: Box<[Box<[u8]>]>,
+    elements: Box<[(u32, Found)]>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     head: Head,
-    len: usize,
-    /// The name beyond the head.
-    tail: Box<[u8]>,
-    field: Option<FieldId>,
+    len: u32,
+    found: Option<Found>,
+}
+
+/// A field that a key or an element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The field.
+    pub(super) field: FieldId,
+    /// Whether other fields are below it.
+    pub(super) has_below: bool,
 }
 
 /// The first 16 bytes of a key, zeros after its end.
@@ -51,8 +60,8 @@ impl Head {
     }
 
     #[inline(always)]
-    fn slot(self, len: usize, shift: u32) -> usize {
-        let mixed = self.0 ^ self.1.rotate_left(29) ^ ((len as u64) << 56);
+    fn slot(self, len: u32, shift: u32) -> usize {
+        let mixed = self.0 ^ self.1.rotate_left(29) ^ (u64::from(len) << 56);
         usize::try_from(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift).unwrap_or(0)
     }
 }
@@ -74,75 +83,83 @@ const MASKS: [(u64, u64); Head::LEN + 1] = {
 
 impl Names {
     /// The table of these names.
-    pub(super) fn new<'n>(names: impl Iterator<Item = (&'n str, FieldId)> + Clone) -> Self {
+    pub(super) fn new<'n>(names: impl Iterator<Item = (&'n str, Found)> + Clone) -> Self {
         let count = names.clone().count();
         if count == 0 {
             return Self::default();
         }
         let size = (2 * count).next_power_of_two();
-        let mut entries = vec![Entry::default(); size];
         let shift = 64 - size.trailing_zeros();
+        let mut entries = vec![Entry::default(); size];
+        let mut tails = vec![Box::default(); size];
         let mut elements = Vec::new();
-        for (name, id) in names {
-            let (name, tail) = (name.as_bytes(), name.as_bytes().get(Head::LEN..));
-            let head = Head::start(name);
-            let mut at = head.slot(name.len(), shift);
-            while entries[at].field.is_some() {
+        for (name, found) in names {
+            let name = name.as_bytes();
+            let (head, len) = (Head::start(name), length(name.len()));
+            let mut at = head.slot(len, shift);
+            while entries[at].found.is_some() {
                 at = (at + 1) % size;
             }
-            let tail = tail.unwrap_or_default().into();
             entries[at] = Entry {
                 head,
-                len: name.len(),
-                tail,
-                field: Some(id),
+                len,
+                found: Some(found),
             };
-            elements.extend(index(name).map(|element| (element, id)));
+            tails[at] = name.get(Head::LEN..).unwrap_or_default().into();
+            elements.extend(index(name).map(|element| (element, found)));
         }
-        elements.sort_unstable();
+        elements.sort_unstable_by_key(|(element, _)| *element);
+        let (entries, tails, elements) = (entries.into(), tails.into(), elements.into());
         Self {
-            entries: entries.into(),
+            entries,
             shift,
-            elements: elements.into(),
+            tails,
+            elements,
         }
     }
 
     /// Whether nothing below is a field.
-    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// The fields among the elements of an array, in the order of their index.
-    pub(super) fn elements(&self) -> &[(u32, FieldId)] {
+    pub(super) fn elements(&self) -> &[(u32, Found)] {
         &self.elements
     }
 
     /// The field of a key without escapes, as it stands between its quotes.
-    pub(super) fn find(&self, key: &[u8]) -> Option<FieldId> {
+    pub(super) fn find(&self, key: &[u8]) -> Option<Found> {
         let tail = key.get(Head::LEN..).unwrap_or_default();
-        self.probe(Head::start(key), key.len(), tail)
+        self.probe(Head::start(key), key.len(), |at| *self.tails[at] == *tail)
     }
 
     /// The field of a key of at most 16 bytes.
     #[inline(always)]
-    pub(super) fn find_short(&self, head: Head, len: usize) -> Option<FieldId> {
-        self.probe(head, len, &[])
+    pub(super) fn find_short(&self, head: Head, len: usize) -> Option<Found> {
+        self.probe(head, len, |_| true)
     }
 
     #[inline(always)]
-    fn probe(&self, head: Head, len: usize, tail: &[u8]) -> Option<FieldId> {
+    fn probe(&self, head: Head, len: usize, same: impl Fn(usize) -> bool) -> Option<Found> {
+        let len = length(len);
         let mut at = head.slot(len, self.shift);
         // At least half of the entries are free, so that the walk ends.
         loop {
             let entry = self.entries.get(at)?;
-            entry.field?;
-            if entry.head == head && entry.len == len && *entry.tail == *tail {
-                return entry.field;
+            let found = entry.found?;
+            if entry.head == head && entry.len == len && same(at) {
+                return Some(found);
             }
             at = (at + 1) & (self.entries.len() - 1);
         }
     }
+}
+
+/// Longer keys than 4 GiB do not exist: a batch holds less.
+#[inline(always)]
+fn length(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 /// The index that a name stands for where the value is an array: digits without leading zeros.
@@ -158,6 +175,23 @@ fn index(name: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn table<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Names {
+        let found = |field| Found {
+            field: FieldId(field),
+            has_below: false,
+        };
+        Names::new(
+            (0u16..)
+                .map(found)
+                .zip(names)
+                .map(|(found, name)| (name, found)),
+        )
+    }
+
+    fn id(found: Option<Found>) -> Option<usize> {
+        found.map(|found| found.field.index())
+    }
 
     #[test]
     fn every_name_is_found_and_no_other() {
@@ -175,14 +209,10 @@ mod tests {
                 .map(|(id, name)| (&**name, id)),
         );
         for (i, name) in names.iter().enumerate() {
-            assert_eq!(
-                table.find(name.as_bytes()).map(FieldId::index),
-                Some(i),
-                "{name}"
-            );
+            assert_eq!(id(table.find(name.as_bytes())), Some(i), "{name}");
             assert_eq!(table.find(format!("{name}\0").as_bytes()), None);
             let shorter = table.find(&name.as_bytes()[..name.len() - 1]);
-            assert_ne!(shorter.map(FieldId::index), Some(i));
+            assert_ne!(id(shorter), Some(i));
         }
         assert_eq!(table.find(b""), None);
     }

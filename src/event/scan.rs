@@ -140,6 +140,7 @@ pub(super) fn superseded(
 }
 
 /// A position as batches keep it. They hold less than 4 GiB.
+#[inline(always)]
 pub(super) fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -302,7 +302,9 @@ proptest! {
     ) {
         let mut text = node.text().into_bytes();
         mutations.iter().for_each(|mutation| mutate(&mut text, mutation));
-        prop_assume!(std::str::from_utf8(&text).is_ok());
+        if std::str::from_utf8(&text).is_err() {
+            return Ok(());
+        }
         let fields = arbitrary::fields();
         let (alone, mut slots) = scan(&text, 0, text.len(), &fields);
         let (start, end) = (before.len(), before.len() + text.len());

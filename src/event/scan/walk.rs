@@ -1,6 +1,6 @@
 //! The walk over one value: objects, arrays and which of their members are fields.
 
-use crate::event::names::{Head, Names};
+use crate::event::names::{Found, Head, Names};
 use crate::event::scan::{Depth, ScanError, Syntax, position};
 use crate::event::{FieldId, Fields, Json, Slot, Span};
 
@@ -91,40 +91,40 @@ impl<'a> Walk<'a> {
         if depth == 0 {
             return Err(self.fail(open, Syntax::TooDeep));
         }
-        let (mut c, mut at) = self.token(open + 1)?;
+        let (mut c, mut key) = self.token(open + 1)?;
         if c == b'}' {
-            return Ok(at + 1);
+            return Ok(key + 1);
         }
         loop {
             if c != b'"' {
-                return Err(self.fail(at, Syntax::Expected("a key in quotes")));
+                return Err(self.fail(key, Syntax::Expected("a key in quotes")));
             }
-            let key = at;
-            let (field, after) = if TRACKED {
+            let (found, after) = if TRACKED {
                 self.key(key + 1, names)?
             } else {
                 (None, self.string(key + 1)?)
             };
-            (c, at) = self.token(after)?;
-            if c != b':' {
-                return Err(self.fail(at, Syntax::Expected("`:`")));
-            }
-            (c, at) = self.token(at + 1)?;
-            let after = match field {
-                Some(field) => self.field(field, key, c, at, depth - 1)?,
-                None => self.value(c, at, depth - 1)?,
+            let (first, at) = self.colon(after)?;
+            let after = match found {
+                Some(found) => self.field(found, key, first, at, depth - 1)?,
+                None if first == b'"' => self.string(at + 1)?,
+                None => self.value(first, at, depth - 1)?,
             };
-            (c, at) = self.token(after)?;
+            if let Some(b",\"") = self.text.get(after..after + 2) {
+                (c, key) = (b'"', after + 1);
+                continue;
+            }
+            (c, key) = self.token(after)?;
             match c {
-                b',' => (c, at) = self.token(at + 1)?,
-                b'}' => return Ok(at + 1),
-                _ => return Err(self.fail(at, Syntax::Expected("`,` or `}`"))),
+                b',' => (c, key) = self.token(key + 1)?,
+                b'}' => return Ok(key + 1),
+                _ => return Err(self.fail(key, Syntax::Expected("`,` or `}`"))),
             }
         }
     }
 
     /// An array; `fields` are those among its elements, in order.
-    fn elements(&mut self, open: usize, fields: &[(u32, FieldId)], depth: u16) -> Step {
+    fn elements(&mut self, open: usize, fields: &[(u32, Found)], depth: u16) -> Step {
         if depth == 0 {
             return Err(self.fail(open, Syntax::TooDeep));
         }
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         let mut index = 0;
         loop {
             let after = match fields.next_if(|(element, _)| *element == index) {
-                Some((_, field)) => self.field(*field, at, c, at, depth - 1)?,
+                Some((_, found)) => self.field(*found, at, c, at, depth - 1)?,
                 None => self.value(c, at, depth - 1)?,
             };
             (c, at) = self.token(after)?;
@@ -150,26 +150,24 @@ impl<'a> Walk<'a> {
     }
 
     /// A value that is a field; the last of its name counts.
-    fn field(&mut self, field: FieldId, key: usize, c: u8, at: usize, depth: u16) -> Step {
-        let fields = self.fields;
-        let slot = self.slots[field.index()];
-        if !slot.member.is_empty() {
-            self.superseded.push(slot);
-            for below in fields.descendants(field) {
-                self.slots[below.index()] = Slot::default();
-            }
+    #[inline]
+    fn field(&mut self, found: Found, key: usize, c: u8, at: usize, depth: u16) -> Step {
+        let id = found.field.index();
+        if !self.slots[id].member.is_empty() {
+            self.supersede(found.field);
         }
-        let names = fields.names(Some(field));
-        let end = match c {
-            b'{' if !names.is_empty() => self.members::<true>(at, names, depth)?,
-            b'[' => self.elements(at, names.elements(), depth)?,
-            _ => self.value(c, at, depth)?,
+        let end = if found.has_below {
+            self.above(found.field, c, at, depth)?
+        } else if c == b'"' {
+            self.string(at + 1)?
+        } else {
+            self.value(c, at, depth)?
         };
         let span = Span {
             start: position(at),
             end: position(end),
         };
-        self.slots[field.index()] = Slot {
+        self.slots[id] = Slot {
             key: position(key),
             member: span,
             value: span,
@@ -177,8 +175,26 @@ impl<'a> Walk<'a> {
         Ok(end)
     }
 
+    /// A value that may hold fields.
+    fn above(&mut self, field: FieldId, c: u8, at: usize, depth: u16) -> Step {
+        let names = self.fields.names(Some(field));
+        match c {
+            b'{' => self.members::<true>(at, names, depth),
+            b'[' => self.elements(at, names.elements(), depth),
+            _ => self.value(c, at, depth),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn supersede(&mut self, field: FieldId) {
+        self.superseded.push(self.slots[field.index()]);
+        for below in self.fields.descendants(field) {
+            self.slots[below.index()] = Slot::default();
+        }
+    }
+
     /// A value that is no field, with nothing below that is.
-    #[inline]
     fn value(&mut self, c: u8, at: usize, depth: u16) -> Step {
         match c {
             b'"' => self.string(at + 1),
@@ -192,9 +208,24 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What stands between a key and its value: the value's first byte, and where it is.
+    #[inline(always)]
+    fn colon(&mut self, at: usize) -> Result<(u8, usize), Failed> {
+        if let Some(&[b':', c]) = self.text.get(at..at + 2)
+            && c > b' '
+        {
+            return Ok((c, at + 1));
+        }
+        let (c, at) = self.token(at)?;
+        if c != b':' {
+            return Err(self.fail(at, Syntax::Expected("`:`")));
+        }
+        self.token(at + 1)
+    }
+
     /// A key, from after its opening quote, and the field of that name.
     #[inline(always)]
-    fn key(&mut self, at: usize, names: &Names) -> Result<(Option<FieldId>, usize), Failed> {
+    fn key(&mut self, at: usize, names: &Names) -> Result<(Option<Found>, usize), Failed> {
         if let Some(chunk) = self.chunk(at) {
             let len = special(chunk);
             if len < Head::LEN && chunk[len] == b'"' {
@@ -205,16 +236,16 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(never)]
-    fn long_key(&mut self, at: usize, names: &Names) -> Result<(Option<FieldId>, usize), Failed> {
+    fn long_key(&mut self, at: usize, names: &Names) -> Result<(Option<Found>, usize), Failed> {
         let end = self.string(at)?;
         let key = &self.text[at..end - 1];
-        let field = if key.contains(&b'\\') {
+        let found = if key.contains(&b'\\') {
             let quoted = Json(&self.text[at - 1..end]);
             quoted.as_str().and_then(|key| names.find(key.as_bytes()))
         } else {
             names.find(key)
         };
-        Ok((field, end))
+        Ok((found, end))
     }
 
     #[cold]

@@ -8,6 +8,18 @@ use crate::event::scan::walk::{Failed, Step, Walk};
 /// How many bytes a step looks at.
 const WIDE: usize = 16;
 
+/// The value of each hexadecimal digit; more than 15 for other bytes.
+const HEX: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        values[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 /// Position of the first byte that a string cannot just contain: a quote, a backslash, a control
 /// character; `WIDE` or more if there is none.
 #[inline(always)]
@@ -131,15 +143,14 @@ impl Walk<'_> {
     }
 
     fn hex(&mut self, at: usize) -> Result<u16, Failed> {
-        let digits = self.text.get(at..at + 4).unwrap_or_default();
-        let value = digits.iter().try_fold(0, |sum: u16, digit| {
-            let digit = char::from(*digit).to_digit(16)?;
-            Some(sum << 4 | u16::try_from(digit).ok()?)
-        });
-        match value {
-            Some(value) if !digits.is_empty() => Ok(value),
-            _ => Err(self.fail(at, Syntax::Expected("four hexadecimal digits"))),
+        let Some(&[a, b, c, d]) = self.text.get(at..at + 4) else {
+            return Err(self.fail(at, Syntax::Expected("four hexadecimal digits")));
+        };
+        let [a, b, c, d] = [a, b, c, d].map(|digit| HEX[usize::from(digit)]);
+        if (a | b | c | d) > 15 {
+            return Err(self.fail(at, Syntax::Expected("four hexadecimal digits")));
         }
+        Ok(u16::from(a << 4 | b) << 8 | u16::from(c << 4 | d))
     }
 
     /// A number that starts with `c`: by grammar alone, of any size.
