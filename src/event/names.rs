@@ -202,12 +202,7 @@ mod tests {
                 _ => format!("a name that is longer than sixteen bytes {i}"),
             })
             .collect();
-        let table = Names::new(
-            (0u16..)
-                .map(FieldId)
-                .zip(&names)
-                .map(|(id, name)| (&**name, id)),
-        );
+        let table = table(names.iter().map(String::as_str));
         for (i, name) in names.iter().enumerate() {
             assert_eq!(id(table.find(name.as_bytes())), Some(i), "{name}");
             assert_eq!(table.find(format!("{name}\0").as_bytes()), None);
@@ -220,12 +215,7 @@ mod tests {
     #[test]
     fn only_plain_numbers_are_elements() {
         let names = ["0", "10", "9", "01", "-1", "", "4294967296", "a"];
-        let table = Names::new(
-            (0u16..)
-                .map(FieldId)
-                .zip(names)
-                .map(|(id, name)| (name, id)),
-        );
+        let table = table(names.into_iter());
         let indexes: Vec<u32> = table.elements().iter().map(|(index, _)| *index).collect();
         assert_eq!(indexes, [0, 9, 10]);
     }
