@@ -119,6 +119,12 @@ pub struct Context<'a> {
 }
 
 impl Pipeline {
+    /// The fields that a batch is decoded with: the plan's, and what only restrictions read.
+    pub fn fields(&self) -> &Arc<Fields> {
+        let wider = self.switched.fields.as_ref();
+        wider.map_or(&self.plan.fields, |wider| &wider.0)
+    }
+
     /// Filters what does not meet the constraint.
     pub fn constrain(&self, batch: &mut Batch, context: &Context<'_>) {
         if let Some(constraint) = &self.plan.constraint {

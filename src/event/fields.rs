@@ -226,6 +226,17 @@ impl FieldsBuilder {
         self.node(path)
     }
 
+    /// With all the fields of another trie, which keep their ids.
+    pub fn extend(fields: &Fields) -> Self {
+        let mut builder = Self::default();
+        for node in &fields.nodes {
+            if let Some(id) = builder.node(&node.path) {
+                builder.fields.nodes[id.index()].valued = node.valued;
+            }
+        }
+        builder
+    }
+
     /// The trie.
     pub fn build(self) -> Fields {
         let mut fields = self.fields;
@@ -310,6 +321,22 @@ mod tests {
         assert!(!fields.valued(fields.find(&path("b.c")).unwrap()));
         assert_eq!(fields.children(None).len(), 3);
         assert_eq!(fields.children(Some(b)).len(), 3);
+    }
+
+    #[test]
+    fn an_extended_trie_keeps_the_ids_it_had() {
+        let mut builder = FieldsBuilder::default();
+        for text in ["b.c.d", "a"] {
+            builder.add(&path(text)).unwrap();
+        }
+        let before = builder.build();
+        let mut wider = FieldsBuilder::extend(&before);
+        assert_eq!(wider.add(&path("b.c.d")), before.find(&path("b.c.d")));
+        let new = wider.add(&path("b.x")).unwrap();
+        assert_eq!(new.index(), before.len());
+        let after = wider.build();
+        assert!(!after.valued(after.find(&path("b")).unwrap()));
+        assert_eq!(after.find(&path("a")), before.find(&path("a")));
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! The switches in force for one repo: modes of validators, executers and enrich steps on or off,
 //! and restrictions.
 
-use crate::event::Batch;
+pub mod bucket;
+pub mod restriction;
+
+use std::sync::Arc;
+
+use crate::event::{Batch, Fields};
+use crate::pipeline::switched::restriction::Restriction;
 use crate::pipeline::validate::Mode;
 use crate::pipeline::{Context, Plan};
 
 /// The switches in force for one repo.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Switched {
     /// By index of the validator.
     pub modes: Vec<Mode>,
@@ -14,6 +20,21 @@ pub struct Switched {
     pub executers: Vec<bool>,
     /// By index of the enrich step: whether it runs.
     pub enrich: Vec<bool>,
+    /// The emergency rules, in the order of the document.
+    pub restrictions: Vec<Restriction>,
+    /// The plan's fields and those that only restrictions read. `None`: the plan's are enough.
+    pub fields: Option<WiderFields>,
+}
+
+/// Fields of a plan with some more; the ids of the plan's stay what they are.
+#[derive(Clone, Debug)]
+pub struct WiderFields(pub Arc<Fields>);
+
+impl PartialEq for WiderFields {
+    /// What they are follows from the plan and the restrictions, which are compared.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Switched {
@@ -26,7 +47,9 @@ impl Switched {
                 .map(|validator| validator.mode)
                 .collect(),
             executers: vec![true; plan.executers.len()],
-            enrich: Vec::new(),
+            enrich: vec![true; plan.enrich.steps.len()],
+            restrictions: Vec::new(),
+            fields: None,
         }
     }
 
@@ -40,8 +63,10 @@ impl Switched {
         self.modes.get(index).copied().unwrap_or_default()
     }
 
-    /// Applies the restrictions.
+    /// Applies the restrictions, in order; an event that one of them drops does not reach the next.
     pub fn restrict(&self, batch: &mut Batch, context: &Context<'_>) {
-        let _ = (batch, context);
+        for restriction in &self.restrictions {
+            restriction.apply(batch, context);
+        }
     }
 }
