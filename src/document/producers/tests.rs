@@ -1,3 +1,5 @@
+//! Producers documents as people write them, right and wrong.
+
 use serde_json::{Value, json};
 
 use super::*;

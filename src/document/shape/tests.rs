@@ -1,3 +1,5 @@
+//! What the shape of a document is compared with, and what is said where it differs.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

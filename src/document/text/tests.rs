@@ -1,3 +1,5 @@
+//! Texts that are, or are not, one document and nothing else.
+
 use proptest::prelude::*;
 use serde_json::json;
 

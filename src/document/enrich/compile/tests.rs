@@ -1,3 +1,5 @@
+//! What enrich steps compile to, and what is said of those that do not.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
