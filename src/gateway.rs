@@ -1,4 +1,148 @@
 //! THE DATA PATH: take a request, run the stages, deliver, account.
+//!
+//! One revision serves a request from start to end. The stages are synchronous and pure; only the
+//! acknowledgements are waited for. From the first record handed over the batch belongs to the
+//! gateway: its books are closed whether or not the client still waits ([`handover`]).
 
 mod books;
+mod handover;
 pub mod receipt;
+mod stopwatch;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use crate::delivery::{Delivery, Stamp};
+use crate::event::ClientIp;
+use crate::gateway::handover::Handover;
+use crate::gateway::receipt::Receipt;
+use crate::gateway::stopwatch::{Stage, Stopwatch};
+use crate::pipeline::{Context, decode};
+use crate::rollout::live::{Live, Repo, Revision};
+use crate::tasks::Tasks;
+use crate::telemetry::metrics::Metrics;
+
+/// What takes requests to safety. One for the process.
+#[derive(Debug)]
+pub struct Gateway {
+    live: Arc<Live>,
+    delivery: Delivery,
+    tasks: Tasks,
+    runtime: Handle,
+    instance: Box<str>,
+    metrics: Metrics,
+}
+
+/// The events of one client, to be taken to safety.
+#[derive(Debug)]
+pub struct Request<'r> {
+    /// What serves it, from start to end.
+    pub revision: &'r Revision,
+    /// The repo it was sent to.
+    pub repo: &'r Arc<Repo>,
+    /// The decoded body.
+    pub body: Vec<u8>,
+    /// When its head had been read.
+    pub received: Timestamp,
+    /// Who sent it.
+    pub client: Option<ClientIp>,
+    /// The id of the key it came with.
+    pub key: Option<&'r str>,
+    /// The id of the request, and of its batch.
+    pub id: &'r str,
+}
+
+impl Gateway {
+    /// A gateway for this instance. Batches whose clients went away end on the current runtime.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn new(
+        live: Arc<Live>,
+        delivery: Delivery,
+        tasks: Tasks,
+        instance: &str,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            live,
+            delivery,
+            tasks,
+            runtime: Handle::current(),
+            instance: instance.into(),
+            metrics,
+        }
+    }
+
+    /// The revision that serves new requests.
+    pub fn current(&self) -> Arc<Revision> {
+        self.live.current()
+    }
+
+    /// Takes one request through the pipeline and accounts for every event in it. `charge` learns how
+    /// many events there are, as soon as that is known; `held` is given up when the books are closed.
+    pub async fn accept<H: Send + 'static>(
+        &self,
+        request: Request<'_>,
+        charge: impl FnOnce(usize),
+        held: H,
+    ) -> Result<Receipt, decode::Error> {
+        let (repo, stamp) = (request.repo, request.stamp());
+        let pipeline = &repo.pipeline;
+        let mut watch = Stopwatch::new(&self.metrics, request.id);
+        let (context, body) = request.context(&self.instance);
+
+        let mut batch = watch.time(Stage::Decode, || pipeline.decode(body))?;
+        charge(batch.events().len());
+        watch.time(Stage::Constraint, || {
+            pipeline.constrain(&mut batch, &context)
+        });
+        watch.time(Stage::Executers, || pipeline.execute(&mut batch, &context));
+        watch.time(Stage::Restrictions, || {
+            pipeline.restrict(&mut batch, &context)
+        });
+        watch.time(Stage::Enrich, || pipeline.enrich(&mut batch, &context));
+        watch.time(Stage::Validate, || pipeline.validate(&mut batch, &context));
+        let records = watch.time(Stage::Route, || pipeline.route(&mut batch, &context));
+
+        if !books::covered(&batch, &records) {
+            self.metrics.books_unbalanced.inc();
+            debug_assert!(
+                false,
+                "an event of repo {} has no record",
+                pipeline.plan.repo
+            );
+        }
+        let pending = watch.time(Stage::Deliver, || {
+            self.delivery.start(&repo.destinations, records, &stamp)
+        });
+        Ok(Handover::new(self, repo, pending, batch, held)
+            .settle()
+            .await)
+    }
+}
+
+impl<'r> Request<'r> {
+    fn stamp(&self) -> Stamp<'r> {
+        Stamp {
+            revision: self.revision.digest.as_str(),
+            batch: self.id,
+        }
+    }
+
+    fn context(self, instance: &'r str) -> (Context<'r>, Vec<u8>) {
+        let context = Context {
+            received: self.received,
+            client: self.client,
+            key: self.key,
+            tables: &self.revision.tables,
+            geo: None,
+            revision: self.revision.digest.as_str(),
+            batch: self.id,
+            instance,
+        };
+        (context, self.body)
+    }
+}

@@ -125,6 +125,13 @@ impl Pipeline {
         wider.map_or(&self.plan.fields, |wider| &wider.0)
     }
 
+    /// Reads the events of a body. Those that cannot be read are in the batch with a reason.
+    pub fn decode(&self, body: Vec<u8>) -> Result<Batch, decode::Error> {
+        let mut batch = decode::decode(&self.plan.access.input, body, self.fields())?;
+        batch.limit_growth(self.plan.growth);
+        Ok(batch)
+    }
+
     /// Filters what does not meet the constraint.
     pub fn constrain(&self, batch: &mut Batch, context: &Context<'_>) {
         if let Some(constraint) = &self.plan.constraint {
