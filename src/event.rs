@@ -44,6 +44,17 @@ impl Span {
         &text[self.start as usize..self.end as usize]
     }
 
+    /// Where `part` stands, which was read from `whole`, the value at this span.
+    pub fn part(self, whole: Json<'_>, part: Json<'_>) -> Self {
+        let before = part.raw().as_ptr().addr() - whole.raw().as_ptr().addr();
+        let start = self.start + u32::try_from(before).unwrap_or(u32::MAX);
+        let len = u32::try_from(part.raw().len()).unwrap_or(u32::MAX);
+        Self {
+            start,
+            end: start + len,
+        }
+    }
+
     /// Length in bytes.
     pub fn len(self) -> usize {
         (self.end - self.start) as usize

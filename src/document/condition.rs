@@ -6,6 +6,8 @@
 
 mod compile;
 
+pub(in crate::document) use compile::{REGEX_SIZE, reason};
+
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

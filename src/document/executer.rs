@@ -5,9 +5,11 @@
 //! field, and gets a suggestion like any other; that there is exactly one is checked here.
 
 pub mod cast;
+mod compile;
 pub mod parse;
 pub mod privacy;
 pub mod script;
+mod set;
 pub mod shape;
 pub mod split;
 
@@ -38,7 +40,7 @@ pub struct ExecuterForm {
     /// Only events for which this holds go through the step; the others stay as they are.
     pub when: Option<ConditionForm>,
     /// What happens to an event that the step cannot work on: `keep` (default) leaves it as it
-    /// was, `remove` takes the field away, `reject` rejects the event with `execute`. It is
+    /// was, `remove` takes the field away, `reject` rejects the event with `execute.failed`. It is
     /// counted in every case.
     pub on_error: Option<OnErrorForm>,
 
@@ -85,3 +87,6 @@ pub enum OnErrorForm {
     /// The event is rejected.
     Reject,
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,11 @@ impl EventMut<'_> {
         Json(span.of(self.text))
     }
 
+    /// The paths of the pipeline.
+    pub fn fields(&self) -> &Fields {
+        self.fields
+    }
+
     /// The event as received (in a `text` repo: the line).
     pub fn received(&self) -> &[u8] {
         self.event.received.of(self.text)

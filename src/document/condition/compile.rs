@@ -17,7 +17,7 @@ use crate::pipeline::condition::{
 };
 
 /// A pattern may compile to so many bytes.
-const REGEX_SIZE: usize = 2 << 20;
+pub(in crate::document) const REGEX_SIZE: usize = 2 << 20;
 
 impl ConditionForm {
     /// Compiles it; what is wrong goes to the scope, and the result is usable only if nothing was.

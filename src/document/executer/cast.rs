@@ -1,10 +1,17 @@
 //! `cast`, and the form of times, which `parse: { time: … }` shares.
 
+use jiff::Timestamp;
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::tz::{Offset, TimeZone};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::document::condition::TimeUnit;
+use crate::document::diagnostic::At;
+use crate::document::executer::compile::fields;
 use crate::document::one_or_many::OneOrMany;
+use crate::document::scope::Scope;
+use crate::pipeline::executer::{self, Cast, Epoch, Executer, Output, Time};
 
 /// Turns a value into another type. `null` stays `null`, and a missing field stays missing.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -64,4 +71,124 @@ pub enum TimeOutput {
     /// A string, in UTC: `2026-01-02T03:04:05.678Z`.
     #[serde(rename = "rfc3339")]
     Rfc3339,
+}
+
+/// How a time is read and written, as far as it was said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TimeForm<'f> {
+    pub(super) unit: Option<TimeUnit>,
+    pub(super) format: Option<&'f str>,
+    pub(super) offset: Option<&'f str>,
+    pub(super) output: Option<TimeOutput>,
+}
+
+impl CastForm {
+    pub(super) fn compile(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Executer {
+        let from = fields(&self.field, scope, &at.field("field"));
+        let target = self.target.as_deref();
+        let target = target.map(|path| scope.field(&at.field("as"), path));
+        if target.is_some() && from.len() > 1 {
+            let hint = "make a cast of each field, or leave `as` out";
+            let message = "several fields cannot go to one place";
+            scope.diagnostics.error(&at.field("as"), message, hint);
+        }
+        let time = TimeForm {
+            unit: self.unit,
+            format: self.format.as_deref(),
+            offset: self.offset.as_deref(),
+            output: self.output,
+        };
+        if self.to != CastTo::Datetime {
+            time.refuse("only a cast `to: datetime` knows this key", scope, at);
+        }
+        let to = match self.to {
+            CastTo::String => executer::CastTo::String,
+            CastTo::Int => executer::CastTo::Int,
+            CastTo::Float => executer::CastTo::Float,
+            CastTo::Bool => executer::CastTo::Bool,
+            CastTo::Datetime => executer::CastTo::Datetime(time.compile(scope, at)),
+        };
+        let fields = from.iter().map(|from| (*from, target.unwrap_or(*from)));
+        Executer::Cast(Cast {
+            fields: fields.collect(),
+            to,
+        })
+    }
+}
+
+impl TimeForm<'_> {
+    /// Reports what was said although there is no time.
+    pub(super) fn refuse(self, message: &str, scope: &mut Scope<'_>, at: &At<'_>) {
+        let said = [
+            ("unit", self.unit.is_some()),
+            ("format", self.format.is_some()),
+            ("offset", self.offset.is_some()),
+            ("output", self.output.is_some()),
+        ];
+        for (key, said) in said {
+            if said {
+                scope
+                    .diagnostics
+                    .error(&at.field(key), message, "leave it out");
+            }
+        }
+    }
+
+    pub(super) fn compile(self, scope: &mut Scope<'_>, at: &At<'_>) -> Time {
+        let time = Time {
+            epoch: self.unit.unwrap_or_default().into(),
+            format: self.format.map(Into::into),
+            offset: self
+                .offset
+                .map_or(Offset::UTC, |text| offset(text, scope, at)),
+            output: match self.output.unwrap_or_default() {
+                TimeOutput::Second => Output::Epoch(Epoch::Second),
+                TimeOutput::Millisecond => Output::Epoch(Epoch::Millisecond),
+                TimeOutput::Microsecond => Output::Epoch(Epoch::Microsecond),
+                TimeOutput::Nanosecond => Output::Epoch(Epoch::Nanosecond),
+                TimeOutput::Rfc3339 => Output::Rfc3339,
+            },
+        };
+        if let Some(format) = self.format {
+            let example = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+            let at = at.field("format");
+            match strtime::format(format, &example) {
+                Ok(text) if time.parse(&text).is_some() => {}
+                Ok(_) => scope.diagnostics.error(
+                    &at,
+                    "the format does not hold a whole date",
+                    "it needs year, month and day, or `%s`: `%Y-%m-%d %H:%M:%S`",
+                ),
+                Err(error) => scope.diagnostics.error(
+                    &at,
+                    format!("the format is wrong: {error}"),
+                    "write it as for strptime: `%d/%b/%Y:%H:%M:%S %z`",
+                ),
+            }
+        }
+        time
+    }
+}
+
+fn offset(text: &str, scope: &mut Scope<'_>, at: &At<'_>) -> Offset {
+    let parsed = BrokenDownTime::parse("%:z", text)
+        .ok()
+        .and_then(|time| time.offset());
+    parsed.unwrap_or_else(|| {
+        let message = format!("`{text}` is not an offset from UTC");
+        let hint = "write it as in `+08:00`; names of time zones change, so they are not known";
+        scope.diagnostics.error(&at.field("offset"), message, hint);
+        Offset::UTC
+    })
+}
+
+impl From<TimeUnit> for Epoch {
+    fn from(unit: TimeUnit) -> Self {
+        match unit {
+            TimeUnit::Second => Self::Second,
+            TimeUnit::Millisecond => Self::Millisecond,
+            TimeUnit::Microsecond => Self::Microsecond,
+            TimeUnit::Nanosecond => Self::Nanosecond,
+        }
+    }
 }

@@ -1,10 +1,15 @@
 //! `parse`, as written: exactly one kind whose value is the path, and where the result goes.
 
+use regex::RegexBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::document::condition::TimeUnit;
-use crate::document::executer::cast::TimeOutput;
+use crate::document::condition::{REGEX_SIZE, TimeUnit, reason};
+use crate::document::diagnostic::At;
+use crate::document::executer::cast::{TimeForm, TimeOutput};
+use crate::document::scope::Scope;
+use crate::event::FieldId;
+use crate::pipeline::executer::{Executer, Pairs, Parse, Parser};
 
 /// Reads what is packed in a string. Exactly one of `json`, `time`, `url`, `query`, `key_value`,
 /// `regex`, `base64` and `user_agent` names the field; a missing field stays missing.
@@ -53,4 +58,159 @@ pub struct ParseForm {
     pub offset: Option<String>,
     /// With `time`: how the time is written (default `ms`).
     pub output: Option<TimeOutput>,
+}
+
+impl ParseForm {
+    pub(super) fn compile(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Option<Executer> {
+        let kinds = [
+            ("json", &self.json),
+            ("time", &self.time),
+            ("url", &self.url),
+            ("query", &self.query),
+            ("key_value", &self.key_value),
+            ("regex", &self.regex),
+            ("base64", &self.base64),
+            ("user_agent", &self.user_agent),
+        ];
+        let mut written = kinds
+            .into_iter()
+            .filter_map(|(kind, path)| Some((kind, path.as_ref()?)));
+        let Some((kind, path)) = written.next() else {
+            let hint = "name the field by its kind, as in `parse: { json: properties.extra }`";
+            let message = "it does not say what is parsed";
+            scope.diagnostics.error(at, message, hint);
+            return None;
+        };
+        if let Some((second, _)) = written.next() {
+            let message = format!("it has several kinds: {kind}, {second}");
+            let hint = "make a step of each; they run in the order of the list";
+            scope.diagnostics.error(at, message, hint);
+        }
+        self.refuse_others(kind, scope, at);
+        let field = scope.field(&at.field(kind), path);
+        let target = self.target.as_deref();
+        let target = target.map(|path| scope.field(&at.field("as"), path));
+        let in_place = vec![Some(target.unwrap_or(field))];
+        let (parser, targets) = match kind {
+            "json" => (Parser::Json, in_place),
+            "time" => (Parser::Time(self.time_form().compile(scope, at)), in_place),
+            "url" => (Parser::Url, self.url(target, scope, at)),
+            "query" => (Parser::Query, in_place),
+            "key_value" => (Parser::Pairs(self.pairs(scope, at)), in_place),
+            "regex" => self.regex(scope, at)?,
+            "base64" => (Parser::Base64, in_place),
+            _ => (Parser::UserAgent, in_place),
+        };
+        let targets = targets.into();
+        Some(Executer::Parse(Parse {
+            field,
+            parser,
+            targets,
+        }))
+    }
+
+    fn time_form(&self) -> TimeForm<'_> {
+        TimeForm {
+            unit: self.unit,
+            format: self.format.as_deref(),
+            offset: self.offset.as_deref(),
+            output: self.output,
+        }
+    }
+
+    /// Reports keys of other kinds.
+    fn refuse_others(&self, kind: &str, scope: &mut Scope<'_>, at: &At<'_>) {
+        let keys = [
+            ("query_as", "url", self.query_as.is_some()),
+            ("pattern", "regex", self.pattern.is_some()),
+            ("pairs", "key_value", self.pairs.is_some()),
+            ("separator", "key_value", self.separator.is_some()),
+        ];
+        for (key, of, written) in keys {
+            if written && of != kind {
+                let message = format!("only a `{of}` knows this key");
+                scope
+                    .diagnostics
+                    .error(&at.field(key), message, "leave it out");
+            }
+        }
+        if kind != "time" {
+            self.time_form()
+                .refuse("only a `time` knows this key", scope, at);
+        }
+    }
+
+    fn url(
+        &self,
+        parts: Option<FieldId>,
+        scope: &mut Scope<'_>,
+        at: &At<'_>,
+    ) -> Vec<Option<FieldId>> {
+        let query = self.query_as.as_deref();
+        let query = query.map(|path| scope.field(&at.field("query_as"), path));
+        if parts.is_none() && query.is_none() {
+            let hint =
+                "say where the parts go, with `as`, or the query's parameters, with `query_as`";
+            scope
+                .diagnostics
+                .error(at, "what is in the URL goes nowhere", hint);
+        }
+        vec![parts, query]
+    }
+
+    fn pairs(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Pairs {
+        let mut one = |key: &str, text: Option<&str>, default: char| {
+            let mut chars = text.unwrap_or_default().chars();
+            match (text, chars.next(), chars.next()) {
+                (None, ..) => default,
+                (Some(_), Some(one), None) => one,
+                (Some(text), ..) => {
+                    let message = format!("`{text}` is not one character");
+                    let hint = format!("write one, as in `{key}: \"{default}\"`");
+                    scope.diagnostics.error(&at.field(key), message, hint);
+                    default
+                }
+            }
+        };
+        Pairs {
+            between: one("pairs", self.pairs.as_deref(), ' '),
+            separator: one("separator", self.separator.as_deref(), '='),
+        }
+    }
+
+    fn regex(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Option<(Parser, Vec<Option<FieldId>>)> {
+        let Some(pattern) = &self.pattern else {
+            let hint = "add `pattern`, with named groups: `(?<status>[0-9]+)`";
+            scope
+                .diagnostics
+                .error(at, "there is no pattern to match the field with", hint);
+            return None;
+        };
+        let regex = match RegexBuilder::new(pattern).size_limit(REGEX_SIZE).build() {
+            Ok(regex) => regex,
+            Err(error) => {
+                let message = format!("the pattern does not compile: {}", reason(&error));
+                let hint = "the syntax is that of the Rust crate `regex`: no look-around, no \
+                            back-references";
+                scope.diagnostics.error(&at.field("pattern"), message, hint);
+                return None;
+            }
+        };
+        let (mut groups, mut targets) = (Vec::new(), Vec::new());
+        for (group, name) in regex.capture_names().enumerate() {
+            let Some(name) = name else { continue };
+            let path = match &self.target {
+                Some(target) => format!("{target}.{name}"),
+                None => name.to_owned(),
+            };
+            groups.push(group);
+            targets.push(Some(scope.field(&at.field("pattern"), &path)));
+        }
+        if groups.is_empty() {
+            let hint = "name the groups after the fields they become: `(?<status>[0-9]+)`";
+            let message = "the pattern has no named group, so nothing comes of it";
+            scope.diagnostics.error(&at.field("pattern"), message, hint);
+        }
+        Some((Parser::Regex(regex, groups.into()), targets))
+    }
 }

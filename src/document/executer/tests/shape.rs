@@ -1,0 +1,163 @@
+//! `rename`, `remove`, `keep`, `set` and `lookup`.
+
+use serde_json::json;
+
+use super::{after, fails, refused, run};
+
+#[test]
+fn renamed_values_keep_their_bytes() {
+    let event = r#"{"ts": 1.50e3 ,"x":"\u0041"}"#;
+    assert_eq!(
+        after(json!({"rename": {"ts": "time"}}), event),
+        r#"{"x":"\u0041","time":1.50e3}"#
+    );
+    assert_eq!(after(json!({"rename": {"gone": "time"}}), event), event);
+}
+
+#[test]
+fn fields_can_change_places() {
+    let step = json!({"rename": {"a": "b", "b": "a"}});
+    assert_eq!(after(step.clone(), r#"{"a":1,"b":2}"#), r#"{"a":2,"b":1}"#);
+    assert_eq!(after(step, r#"{"b":2}"#), r#"{"a":2}"#);
+}
+
+#[test]
+fn a_rename_goes_into_and_out_of_objects() {
+    let into = json!({"rename": {"a": "p.a"}});
+    assert_eq!(
+        after(into.clone(), r#"{"a":1,"p":{"x":2}}"#),
+        r#"{"p":{"x":2,"a":1}}"#
+    );
+    assert_eq!(after(into.clone(), r#"{"a":1}"#), r#"{"p":{"a":1}}"#);
+    assert_eq!(
+        after(json!({"rename": {"p.a": "a"}}), r#"{"p":{"a":[1]}}"#),
+        r#"{"p":{},"a":[1]}"#
+    );
+    assert_eq!(
+        after(json!({"rename": {"a": "a.b"}}), r#"{"a":1}"#),
+        r#"{"a":{"b":1}}"#
+    );
+    fails(into, r#"{"a":1,"p":"text"}"#);
+}
+
+#[test]
+fn a_rename_replaces_what_stood_there() {
+    let step = json!({"rename": {"a": "b"}});
+    assert_eq!(after(step, r#"{"b":{"c":1},"a":2}"#), r#"{"b":2}"#);
+}
+
+#[test]
+fn an_escaped_key_is_found() {
+    assert_eq!(
+        after(json!({"remove": "ab"}), r#"{"\u0061b":1,"c":2}"#),
+        r#"{"c":2}"#
+    );
+    assert_eq!(
+        after(json!({"keep": "ab"}), r#"{"\u0061b":1,"c":2}"#),
+        r#"{"\u0061b":1}"#
+    );
+}
+
+#[test]
+fn removed_fields_go_with_all_below_them() {
+    let step = json!({"remove": ["p", "a.b", "gone"]});
+    assert_eq!(
+        after(step, r#"{"p":{"x":1},"a":{"b":1,"c":2}}"#),
+        r#"{"a":{"c":2}}"#
+    );
+    refused(json!({"remove": []}), "/remove", "no field");
+    refused(json!({"remove": ["a", "b..c"]}), "/remove/1", "not a path");
+    refused(json!({"remove": ["a", "a"]}), "/remove", "more than once");
+}
+
+#[test]
+fn what_is_kept_stays_byte_for_byte_and_in_order() {
+    let event = r#"{"z":1e400, "a":"\/","p":{"x":[ 1 ],"y":2},"q":3}"#;
+    let step = json!({"keep": ["a", "z", "p.x", "q.r", "none"]});
+    assert_eq!(
+        after(step, event),
+        r#"{"z":1e400,"a":"\/","p":{"x":[ 1 ]}}"#
+    );
+    let steps = json!([{"set": {"n": 1}}, {"keep": ["n", "a"]}, {"rename": {"a": "b"}}]);
+    assert_eq!(run(steps, event).event, r#"{"n":1,"b":"\/"}"#);
+}
+
+#[test]
+fn templates_take_values_with_their_type_or_as_text() {
+    let event = r#"{"a":"x\n","n":12345678901234567890,"o":{"k":"\""}}"#;
+    let set = |value| after(json!({"set": {"s": value}}), event);
+    let with = |value: &str| format!("{},\"s\":{value}}}", &event[..event.len() - 1]);
+    assert_eq!(set(json!({"k": [1, null]})), with(r#"{"k":[1,null]}"#));
+    assert_eq!(set(json!("{{ n }}")), with("12345678901234567890"));
+    assert_eq!(
+        set(json!("{{n}}-{{ a }}")),
+        with(r#""12345678901234567890-x\n""#)
+    );
+    assert_eq!(set(json!("o: {{ o }}")), with(r#""o: {\"k\":\"\\\"\"}""#));
+    assert_eq!(
+        set(json!(["{{ o }}", "é\"{{ o.k }}"])),
+        with(r#"[{"k":"\""},"é\"\""]"#)
+    );
+    fails(json!({"set": {"s": "{{ gone }}"}}), event);
+}
+
+#[test]
+fn assignments_see_the_event_from_before_the_step() {
+    let step = json!({"set": {"a": "{{ b }}", "b": "{{ a }}"}});
+    assert_eq!(after(step, r#"{"a":1,"b":2}"#), r#"{"a":2,"b":1}"#);
+}
+
+#[test]
+fn a_set_makes_objects_but_never_inside_other_values() {
+    let step = json!({"set": {"p.q.r": true}});
+    assert_eq!(after(step.clone(), "{}"), r#"{"p":{"q":{"r":true}}}"#);
+    assert_eq!(
+        after(step.clone(), r#"{"p":{"q":{"r":0}}}"#),
+        r#"{"p":{"q":{"r":true}}}"#
+    );
+    fails(step, r#"{"p":[1]}"#);
+    refused(json!({"set": {"a": "{{ b"}}), "/set/a", "no `}}`");
+    refused(json!({"set": {"a": "x{{ }}"}}), "/set/a", "not a path");
+}
+
+#[test]
+fn a_table_gives_what_a_value_stands_for() {
+    let step = json!({"lookup": {
+        "field": "code", "as": "name", "table": {"1": "one", "true": {"y": 1}, "a\"": null}, "default": "?"
+    }});
+    for (code, name) in [
+        ("1", "\"one\""),
+        ("\"1\"", "\"one\""),
+        ("true", r#"{"y":1}"#),
+        (r#""a\"""#, "null"),
+        ("2", "\"?\""),
+    ] {
+        let event = format!(r#"{{"code":{code}}}"#);
+        assert_eq!(
+            after(step.clone(), &event),
+            format!(r#"{{"code":{code},"name":{name}}}"#)
+        );
+    }
+    assert_eq!(after(step, "{}"), r#"{"name":"?"}"#);
+}
+
+#[test]
+fn a_table_sets_several_fields_at_once() {
+    let step = json!({"lookup": {"field": "c", "table": {"cn": {"region": "asia", "o.tz": 8}}}});
+    assert_eq!(
+        after(step.clone(), r#"{"c":"cn"}"#),
+        r#"{"c":"cn","region":"asia","o":{"tz":8}}"#
+    );
+    assert_eq!(after(step.clone(), r#"{"c":"de"}"#), r#"{"c":"de"}"#);
+    fails(step, r#"{"c":"cn","o":1}"#);
+    refused(
+        json!({"lookup": {"field": "c", "table": {}}}),
+        "/lookup/table",
+        "empty",
+    );
+    refused(
+        json!({"lookup": {"field": "c", "table": {"x": 1}}}),
+        "/lookup/table/x",
+        "where the value goes",
+    );
+}
