@@ -40,15 +40,15 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// Whether a group may go now; `idle` says that nothing older is still waited for.
-    pub(super) fn admit(&self, now: Instant, idle: bool) -> Result<Admission, Reason> {
+    /// Whether a group may go now.
+    pub(super) fn admit(&self, now: Instant) -> Result<Admission, Reason> {
         if !self.open.load(Ordering::Acquire) {
             return Ok(Admission::Free);
         }
         let mut state = self.lock();
         match *state {
             State::Closed => Ok(Admission::Free),
-            State::Open { reason, until } if idle && now >= until => {
+            State::Open { reason, until } if now >= until => {
                 *state = State::Probing { reason };
                 Ok(Admission::Probe)
             }
@@ -96,10 +96,10 @@ impl Breaker {
     }
 
     /// Whether a group would be admitted, without admitting one.
-    pub(super) fn would_admit(&self, now: Instant, idle: bool) -> bool {
+    pub(super) fn would_admit(&self, now: Instant) -> bool {
         match *self.lock() {
             State::Closed => true,
-            State::Open { until, .. } => idle && now >= until,
+            State::Open { until, .. } => now >= until,
             State::Probing { .. } => false,
         }
     }
@@ -120,36 +120,35 @@ mod tests {
     #[test]
     fn an_open_breaker_refuses_with_its_reason_until_the_rest_is_over() {
         let (breaker, now) = (Breaker::default(), Instant::now());
-        assert_eq!(breaker.admit(now, false), Ok(Admission::Free));
+        assert_eq!(breaker.admit(now), Ok(Admission::Free));
         assert!(breaker.trip(Reason::UnknownTopic, now + REST));
         assert!(
             !breaker.trip(Reason::UnknownTopic, now + REST),
             "it was open already"
         );
-        assert_eq!(breaker.admit(now, true), Err(Reason::UnknownTopic));
+        assert_eq!(breaker.admit(now), Err(Reason::UnknownTopic));
         assert_eq!(breaker.refuses(), Some(Reason::UnknownTopic));
-        assert_eq!(breaker.admit(now + REST, true), Ok(Admission::Probe));
+        assert_eq!(breaker.admit(now + REST), Ok(Admission::Probe));
     }
 
     #[test]
-    fn a_probe_goes_alone_and_only_when_nothing_older_is_waited_for() {
+    fn a_probe_goes_alone() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         breaker.trip(Reason::Unavailable, now);
-        assert_eq!(breaker.admit(now, false), Err(Reason::Unavailable));
-        assert!(breaker.would_admit(now, true) && !breaker.would_admit(now, false));
-        assert_eq!(breaker.admit(now, true), Ok(Admission::Probe));
-        assert_eq!(breaker.admit(now, true), Err(Reason::Unavailable));
-        assert!(!breaker.would_admit(now, true));
+        assert!(breaker.would_admit(now));
+        assert_eq!(breaker.admit(now), Ok(Admission::Probe));
+        assert_eq!(breaker.admit(now), Err(Reason::Unavailable));
+        assert!(!breaker.would_admit(now));
     }
 
     #[test]
     fn a_failed_probe_opens_it_again_and_the_next_one_follows() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         breaker.trip(Reason::Unavailable, now);
-        breaker.admit(now, true).unwrap();
+        breaker.admit(now).unwrap();
         breaker.probe_failed(now + REST);
-        assert_eq!(breaker.admit(now, true), Err(Reason::Unavailable));
-        assert_eq!(breaker.admit(now + REST, true), Ok(Admission::Probe));
+        assert_eq!(breaker.admit(now), Err(Reason::Unavailable));
+        assert_eq!(breaker.admit(now + REST), Ok(Admission::Probe));
     }
 
     #[test]
@@ -158,10 +157,10 @@ mod tests {
         assert!(!breaker.acknowledged(), "it was closed");
         breaker.trip(Reason::Unavailable, now + REST);
         assert!(breaker.acknowledged());
-        assert_eq!(breaker.admit(now, false), Ok(Admission::Free));
+        assert_eq!(breaker.admit(now), Ok(Admission::Free));
         assert_eq!(breaker.refuses(), None);
         // The probe of an earlier opening, answered late, does not open it.
         breaker.probe_failed(now + REST);
-        assert_eq!(breaker.admit(now, false), Ok(Admission::Free));
+        assert_eq!(breaker.admit(now), Ok(Admission::Free));
     }
 }

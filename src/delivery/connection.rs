@@ -132,7 +132,7 @@ impl Connection {
     }
 
     /// Opens the breaker, and tells when that is new.
-    pub(super) fn trip(&self, now: Instant) {
+    fn trip(&self, now: Instant) {
         if self.breaker.trip(Reason::Unavailable, now) {
             let target = &self.spec;
             tracing::error!(%target, "producer does not answer: records for it are turned away");

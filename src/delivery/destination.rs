@@ -32,10 +32,9 @@ impl Producer {
     /// Whether a record would be let through now.
     pub fn open(&self) -> bool {
         let now = Instant::now();
-        self.connections.iter().any(|connection| {
-            let idle = connection.client().outstanding() == 0;
-            connection.breaker.would_admit(now, idle)
-        })
+        self.connections
+            .iter()
+            .any(|connection| connection.breaker.would_admit(now))
     }
 }
 

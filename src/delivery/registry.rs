@@ -120,7 +120,7 @@ fn ask(producer: Producer, within: Duration) -> (Producer, Answer) {
             match answer {
                 Ok(()) => connection.answered.store(true, Ordering::Release),
                 Err(error) => {
-                    connection.trip(Instant::now());
+                    connection.breaker.trip(Reason::Unavailable, Instant::now());
                     return Err(error);
                 }
             }

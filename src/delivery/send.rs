@@ -138,11 +138,10 @@ fn admit(
         target.connection(share.priority),
     );
     let client = connection.client();
-    let by_topic = topic.breaker.admit(now, topic.budget.used() == 0)?;
+    let by_topic = topic.breaker.admit(now)?;
     let taken = take(shared, share, &lane.budget, &topic.budget);
-    let idle = client.outstanding() == 0;
     let by_cluster = taken.and_then(|()| {
-        let admission = connection.breaker.admit(now, idle);
+        let admission = connection.breaker.admit(now);
         admission.inspect_err(|_| give(shared, share, &lane.budget, &topic.budget))
     });
     if by_cluster.is_err() && by_topic == Admission::Probe {

@@ -251,6 +251,9 @@ async fn a_cluster_that_stops_answering_opens_its_breaker() {
         producer.connections[0].breaker.refuses() == Some(Reason::Unavailable)
     })
     .await;
+    let _probe = world
+        .delivery
+        .start(&to, records(&[(Some(0), 0, "{}")]), &STAMP);
     assert_eq!(
         world.send(&to, &[(Some(0), 0, "{}")]).await,
         [(0, Reason::Unavailable)]

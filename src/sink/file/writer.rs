@@ -192,5 +192,9 @@ pub(super) fn probe(folder: &Path) -> io::Result<()> {
     make_folder(folder)?;
     let probe = folder.join(format!(".weir-probe-{}", std::process::id()));
     File::create(&probe)?.sync_all()?;
-    std::fs::remove_file(probe)
+    match std::fs::remove_file(probe) {
+        // Another producer for the same folder was asked at the same time.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }

@@ -23,8 +23,9 @@ const FIXED: [(&str, &str); 15] = [
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
     ("topic.metadata.refresh.interval.ms", "30000"),
-    // How long a topic that the cluster does not know may be one that is only just being made.
-    ("topic.metadata.propagation.max.ms", "3000"),
+    // How long a topic that the cluster does not know may be one that is only just being made; well
+    // below the time after which silence opens a breaker.
+    ("topic.metadata.propagation.max.ms", "1500"),
     ("statistics.interval.ms", "5000"),
     ("log.connection.close", "false"),
     ("enable.metrics.push", "false"),

@@ -31,11 +31,12 @@ pub(super) struct Shared {
     /// Why queued records are being thrown away, while they are.
     pub(super) purging: Mutex<Reason>,
     fatal: AtomicBool,
-    trouble: Mutex<Option<Trouble>>,
+    /// The last of each kind, the newest at the end.
+    troubles: Mutex<Vec<Trouble>>,
     snapshot: Mutex<Snapshot>,
 }
 
-/// The last error that the library told by itself.
+/// An error that the library told by itself.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
     pub(super) code: Option<Code>,
@@ -51,7 +52,7 @@ impl Shared {
             isolation,
             purging: Mutex::new(Reason::Closing),
             fatal: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            troubles: Mutex::default(),
             snapshot: Mutex::default(),
         }
     }
@@ -60,11 +61,16 @@ impl Shared {
         self.fatal.load(Ordering::Acquire)
     }
 
+    /// The newest error, but rather a cause than that no broker is left.
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        self.trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let cause = |trouble: &&Trouble| trouble.code != Some(Code::AllBrokersDown);
+        troubles
+            .iter()
+            .rev()
+            .find(cause)
+            .or(troubles.last())
+            .cloned()
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -87,22 +93,21 @@ impl Shared {
 
     /// Logs an error when it is new, and once in a while when it goes on.
     fn note(&self, code: Option<Code>, text: &str) {
-        let mut last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last
-            .as_ref()
-            .is_some_and(|last| last.code == code && last.logged.elapsed() < LOG_AGAIN);
-        if !known {
+        // What follows is how long it took, and how often it was not told: no two are the same.
+        let text = text.split(" (after ").next().unwrap_or(text);
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = troubles.iter().position(|known| known.code == code);
+        let before = known.map(|known| troubles.remove(known).logged);
+        let recent = before.filter(|logged| logged.elapsed() < LOG_AGAIN);
+        if recent.is_none() {
             tracing::warn!(
                 brokers = self.brokers,
                 reason = text,
                 "kafka client in trouble"
             );
         }
-        let logged = match last.take() {
-            Some(last) if known => last.logged,
-            _ => Instant::now(),
-        };
-        *last = Some(Trouble {
+        let logged = recent.unwrap_or_else(Instant::now);
+        troubles.push(Trouble {
             code,
             text: text.to_owned(),
             logged,
