@@ -162,15 +162,21 @@ impl Pipeline {
         self.plan.enrich.run(&self.switched, batch, context);
     }
 
-    /// Runs the validators in their modes; then no event is larger than its bound.
+    /// Runs the validators in their modes, all of them over all events; then those leave that are
+    /// rejected.
     pub fn validate(&self, batch: &mut Batch, context: &Context<'_>) {
         for (index, validator) in self.plan.validators.iter().enumerate() {
             validator.run(self.switched.mode(index), batch, context);
         }
+        validate::conclude(batch);
     }
 
-    /// Makes the records of every event that is left, and those of the rejected ones.
+    /// Makes the records of every event that is left, and those of the rejected ones. What personal
+    /// data demands is done before, and not earlier: the devices are found by it.
     pub fn route(&self, batch: &mut Batch, context: &Context<'_>) -> Records {
+        for (index, validator) in self.plan.validators.iter().enumerate() {
+            validator.protect(self.switched.mode(index), batch);
+        }
         let mut records = Records::default();
         self.plan.router.run(self, batch, context, &mut records);
         if let Some(rejects) = &self.plan.rejects {

@@ -3,7 +3,7 @@
 //! A property is defined once and used by name, or stands where it is used; a type alone is enough
 //! (`stay_ms: int`). Several documents of one name are merged: see [`compile`].
 
-//MOD
+mod compile;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ use serde_json::{Number, Value};
 
 use crate::document::validate::{EventAction, PropertyAction, PropertyActions};
 
-//USE compile::{Part, compile};
+pub(in crate::document) use compile::compile_property;
+pub use compile::{Part, compile};
 
 /// A catalog document.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -32,6 +32,20 @@ pub struct DeviceForm {
     pub invalid: Vec<String>,
 }
 
+impl DeviceForm {
+    /// Where the device id goes.
+    pub fn id_path(&self) -> &str {
+        self.into.as_deref().unwrap_or("device_id")
+    }
+
+    /// The fields that it fills.
+    pub fn fills(&self) -> impl Iterator<Item = &str> {
+        let others = [&self.new_as, &self.status_as];
+        let others = others.into_iter().filter_map(|path| path.as_deref());
+        std::iter::once(self.id_path()).chain(others)
+    }
+}
+
 /// A map whose order counts.
 fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
     deserializer.deserialize_map(InOrder)

@@ -41,6 +41,8 @@ pub struct Scope<'w> {
     pub fields: FieldsBuilder,
     /// `values`: what may stand in a topic, by path.
     pub values: Vec<(Path, Vec<String>)>,
+    /// Fields that are filled only after the stage that compiles now: naming one is an error.
+    pub later: Vec<Path>,
     /// Topics given out so far; a [`crate::event::TopicId`] is an index.
     pub topics: Vec<Topic>,
 }
@@ -53,6 +55,7 @@ impl<'w> Scope<'w> {
             diagnostics: Diagnostics::new(document),
             fields: FieldsBuilder::default(),
             values: Vec::new(),
+            later: Vec::new(),
             topics: Vec::new(),
         }
     }
@@ -60,18 +63,46 @@ impl<'w> Scope<'w> {
     /// The id of a path as written; reports what is wrong with it. The id is usable even then, so
     /// that compiling goes on and finds the other problems.
     pub fn field(&mut self, at: &At<'_>, text: &str) -> FieldId {
+        self.path(at, text, FieldsBuilder::add)
+    }
+
+    /// The same for an object whose members a stage looks through without reading it as a value.
+    pub fn object(&mut self, at: &At<'_>, text: &str) -> FieldId {
+        self.path(at, text, FieldsBuilder::add_object)
+    }
+
+    fn path(
+        &mut self,
+        at: &At<'_>,
+        text: &str,
+        add: impl FnOnce(&mut FieldsBuilder, &Path) -> Option<FieldId>,
+    ) -> FieldId {
         match Path::parse(text) {
-            Ok(path) => self.fields.add(&path).unwrap_or_else(|| {
-                let most = FieldsBuilder::MAX;
-                let message = format!("a repo works with at most {most} fields");
-                self.diagnostics.error(at, message, "split the repo");
-                FieldId(0)
-            }),
+            Ok(path) => self.add(at, &path, add),
             Err(error) => {
                 self.diagnostics
                     .error(at, format!("`{text}` is not a path"), error.to_string());
                 FieldId(0)
             }
         }
+    }
+
+    fn add(
+        &mut self,
+        at: &At<'_>,
+        path: &Path,
+        add: impl FnOnce(&mut FieldsBuilder, &Path) -> Option<FieldId>,
+    ) -> FieldId {
+        if self.later.iter().any(|later| later.contains(path)) {
+            let message = format!("`{path}` is filled only after this stage");
+            let hint = "devices are found for events that passed validation; read it in a route";
+            self.diagnostics.error(at, message, hint);
+        }
+        add(&mut self.fields, path).unwrap_or_else(|| {
+            let most = FieldsBuilder::MAX;
+            let message = format!("a repo works with at most {most} fields");
+            self.diagnostics.error(at, message, "split the repo");
+            FieldId(0)
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The validators as people write them: each with a name, a kind, a mode, and what becomes of what
 //! it finds.
 
-//MOD
+mod compile;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::document::catalog::{PropertyForm, ViolationsForm};
 use crate::document::condition::{ConditionForm, TimeUnit};
 use crate::document::unit::{Size, TimeSpan};
+
+pub use compile::compile;
 
 /// What a validator does with what it finds.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -139,7 +141,7 @@ pub struct CatalogCheckForm {
     pub catalog: String,
     /// Where the event's name stands (default `event`).
     pub event: Option<String>,
-    /// The object that holds the properties (default `properties`).
+    /// The object that holds the properties (default `properties`); `.` for the event itself.
     pub properties: Option<String>,
     /// An event that the catalog does not know.
     pub unknown_event: Option<EventAction>,
@@ -242,7 +244,7 @@ pub struct MustForm {
     #[serde(default)]
     pub mode: ModeForm,
     /// What must hold.
-    pub condition: ConditionForm,
+    pub condition: Box<ConditionForm>,
     /// What the caller reads when it does not hold.
     pub message: Option<String>,
 }

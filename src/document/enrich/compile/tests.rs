@@ -176,7 +176,7 @@ fn constants_and_what_is_known_of_the_instance_are_added() {
         "instance": { "as": { "name": "i", "repo": "r", "revision": "v", "batch": "b", "key": "k" } },
     });
     assert_eq!(
-        run(steps.clone(), r#"{"env":"test"}"#, |context, _| {
+        run(steps, r#"{"env":"test"}"#, |context, _| {
             context.key = Some(r#"a"b"#);
         }),
         r#"{"env":"prod","flags":{"new":[1,null]},"i":"weir-0","r":"r","v":"3f2a91c0d4e5","b":"01J","k":"a\"b"}"#
