@@ -528,7 +528,7 @@ proptest! {
         batch.read(1, 0, text.len(), Depth::MAX).unwrap();
         let mut event = batch.event(0);
         let mut tree: Value = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(written(&event), text.clone());
+        prop_assert_eq!(&written(&event), &text);
         for edit in &edits {
             make(edit, &mut event, &mut tree);
             compare(&event, &tree);
