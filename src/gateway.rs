@@ -5,6 +5,7 @@
 //! gateway: its books are closed whether or not the client still waits ([`handover`]).
 
 mod books;
+pub mod explain;
 mod handover;
 pub mod receipt;
 mod stopwatch;
@@ -16,6 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::delivery::{Delivery, Stamp};
 use crate::event::ClientIp;
+use crate::gateway::explain::Explanation;
 use crate::gateway::handover::Handover;
 use crate::gateway::receipt::Receipt;
 use crate::gateway::stopwatch::{Stage, Stopwatch};
@@ -121,6 +123,16 @@ impl Gateway {
         Ok(Handover::new(self, repo, pending, batch, held)
             .settle()
             .await)
+    }
+}
+
+impl Gateway {
+    /// Tells what would become of a request, and does nothing of it.
+    pub fn explain(&self, request: Request<'_>) -> Result<Explanation, decode::Error> {
+        let repo = request.repo;
+        let (context, body) = request.context(&self.instance);
+        let headers = |target| repo.destinations.headers(target);
+        explain::explain(&repo.pipeline, body, &context, headers)
     }
 }
 

@@ -49,6 +49,19 @@ impl Spec {
         }
     }
 
+    /// The names of the headers that every record carries.
+    pub fn headers(&self) -> Vec<&'static str> {
+        let Self::Kafka(spec) = self else {
+            return Vec::new();
+        };
+        let wanted = [
+            ("revision", spec.headers.revision),
+            ("batch", spec.headers.batch),
+        ];
+        let names = wanted.into_iter().filter(|(_, wanted)| *wanted);
+        names.map(|(name, _)| name).collect()
+    }
+
     /// Whether records keep their order by key, so that no two lanes may share a client.
     pub fn ordered(&self) -> bool {
         match self {

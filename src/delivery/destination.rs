@@ -79,6 +79,11 @@ impl Destinations {
         self.targets.is_empty() || self.targets.iter().any(|target| target.producer.open())
     }
 
+    /// The names of the headers that records of a target carry; to show them.
+    pub fn headers(&self, target: TargetId) -> Vec<&'static str> {
+        self.target(target).producer.spec().headers()
+    }
+
     /// The target that records name by this id.
     pub(super) fn target(&self, id: TargetId) -> &Target {
         &self.targets[usize::from(id.0)]

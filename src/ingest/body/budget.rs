@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use prometheus_client::metrics::gauge::Gauge;
+
 /// A number of bytes, shared. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Shared>);
@@ -12,6 +14,7 @@ pub struct Budget(Arc<Shared>);
 struct Shared {
     limit: usize,
     used: AtomicUsize,
+    shown: Gauge,
 }
 
 /// What one request holds of a budget; given back when dropped.
@@ -34,11 +37,12 @@ pub struct Full {
 }
 
 impl Budget {
-    /// Of that many bytes.
-    pub fn new(limit: usize) -> Self {
+    /// Of that many bytes. What is held is shown by the gauge.
+    pub fn new(limit: usize, shown: Gauge) -> Self {
         Self(Arc::new(Shared {
             limit,
             used: AtomicUsize::new(0),
+            shown,
         }))
     }
 
@@ -90,25 +94,29 @@ impl Permit {
             limit,
         })?;
         self.held += more;
+        self.budget.0.shown.inc_by(signed(more));
         Ok(())
     }
 
     /// Says what is really held, once the buffers are made. Allocators round up, so this may go
     /// over the limit by a little; it never fails.
     pub(super) fn resize(&mut self, total: usize) {
+        let shared = &self.budget.0;
         if total >= self.held {
-            self.budget
-                .0
-                .used
-                .fetch_add(total - self.held, Ordering::Relaxed);
+            let more = total - self.held;
+            shared.used.fetch_add(more, Ordering::Relaxed);
+            shared.shown.inc_by(signed(more));
         } else {
-            self.budget
-                .0
-                .used
-                .fetch_sub(self.held - total, Ordering::Relaxed);
+            let less = self.held - total;
+            shared.used.fetch_sub(less, Ordering::Relaxed);
+            shared.shown.dec_by(signed(less));
         }
         self.held = total;
     }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl Drop for Permit {
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn permits_hold_grow_and_give_back() {
-        let budget = Budget::new(100);
+        let budget = Budget::new(100, Gauge::default());
         let (mut one, mut two) = (budget.permit(), budget.permit());
         one.grow_to(60).unwrap();
         one.grow_to(30).unwrap();

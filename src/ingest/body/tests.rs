@@ -8,6 +8,8 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_ENCODING, EXPECT};
 use http_body::{Frame, SizeHint};
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::*;
 
 /// A body that gives its pieces, then ends, fails, or stays silent for ever.
@@ -73,7 +75,10 @@ const LIMITS: Limits = Limits {
 };
 
 fn reader() -> Reader {
-    Reader::new(Budget::new(1 << 20), Duration::from_millis(20))
+    Reader::new(
+        Budget::new(1 << 20, Gauge::default()),
+        Duration::from_millis(20),
+    )
 }
 
 fn coded(coding: &'static str) -> HeaderMap {
@@ -162,7 +167,10 @@ async fn too_much_is_refused_before_or_while_it_is_read() {
 
 #[tokio::test]
 async fn a_body_that_cannot_be_taken_is_not_polled() {
-    let reader = Reader::new(Budget::new(500), Duration::from_millis(20));
+    let reader = Reader::new(
+        Budget::new(500, Gauge::default()),
+        Duration::from_millis(20),
+    );
     let cases = [
         (HeaderMap::new(), Some(1001)),
         (HeaderMap::new(), Some(501)),
@@ -180,7 +188,10 @@ async fn a_body_that_cannot_be_taken_is_not_polled() {
 
 #[tokio::test]
 async fn a_full_budget_refuses_and_loses_nothing() {
-    let reader = Reader::new(Budget::new(500), Duration::from_millis(20));
+    let reader = Reader::new(
+        Budget::new(500, Gauge::default()),
+        Duration::from_millis(20),
+    );
     for body in [
         pieces(&[&[b' '; 400], &[b' '; 200]], End::Sound),
         pieces(&[], End::Sound).announcing(501),

@@ -11,6 +11,8 @@ use crate::ingest::body::Budget;
 
 use libdeflater::crc32;
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::*;
 
 const ROOMY: Limits = Limits {
@@ -88,7 +90,12 @@ impl Packer {
 }
 
 fn unpack(coding: Coding, wire: &[u8], limits: Limits) -> Result<Vec<u8>, Error> {
-    Unpackers::default().unpack(coding, wire, limits, &mut Budget::new(1 << 28).permit())
+    Unpackers::default().unpack(
+        coding,
+        wire,
+        limits,
+        &mut Budget::new(1 << 28, Gauge::default()).permit(),
+    )
 }
 
 fn events(count: usize) -> Vec<u8> {
@@ -125,7 +132,7 @@ const SPARE_LEAST: usize = 4096;
 #[test]
 fn state_is_kept_and_one_broken_body_does_not_spoil_the_next() {
     let unpackers = Unpackers::default();
-    let budget = Budget::new(1 << 26);
+    let budget = Budget::new(1 << 26, Gauge::default());
     let content = events(100);
     for packer in PACKERS.into_iter().cycle().take(24) {
         let wire = packer.pack(&content);
@@ -301,7 +308,7 @@ fn bombs_stop_at_the_limit_and_take_no_more_memory() {
         let wire = packer.pack(&zeros);
         // What the limit, the byte beyond and the spare room take: one byte less would not do.
         let most = limits.decoded + 1;
-        let budget = Budget::new(most + spare(most));
+        let budget = Budget::new(most + spare(most), Gauge::default());
         let result =
             Unpackers::default().unpack(packer.coding(), &wire, limits, &mut budget.permit());
         assert!(
@@ -321,7 +328,7 @@ fn bombs_stop_at_the_limit_and_take_no_more_memory() {
             matches!(result, Err(Error::Ratio { .. })),
             "{packer:?}: {result:?}"
         );
-        let poor = Budget::new(1 << 16);
+        let poor = Budget::new(1 << 16, Gauge::default());
         let result =
             Unpackers::default().unpack(packer.coding(), &wire, limits, &mut poor.permit());
         assert!(
@@ -336,7 +343,7 @@ fn a_size_that_lies_is_not_believed() {
     let mut wire = Packer::Gzip.pack(b"{}");
     let size = wire.len() - 4;
     wire[size..].copy_from_slice(&u32::MAX.to_le_bytes());
-    let budget = Budget::new(1 << 16);
+    let budget = Budget::new(1 << 16, Gauge::default());
     let limits = Limits {
         ratio: 100,
         ..ROOMY
