@@ -21,6 +21,7 @@ mod commands;
 mod corpus;
 mod corpus_stays;
 mod examples;
+mod examples_kafka;
 mod harness;
 mod kafka;
 mod live_changes;

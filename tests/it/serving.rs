@@ -272,8 +272,8 @@ async fn browsers_are_answered_for_the_pages_that_may_send() {
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_of_the_index_lead_to_repos() {
     let index = "version: 1\n\
-        entries:\n\
-        \x20 - { kind: producers, data_id: weir.producers }\n\
+        documents:\n\
+        \x20 - { kind: producers, name: default, data_id: weir.producers }\n\
         \x20 - { kind: repo, name: events, data_id: weir.repo.events }\n\
         \x20 - { kind: repo, name: exact, data_id: weir.repo.exact }\n\
         paths: { /v1/track: exact, /v1: events }\n";

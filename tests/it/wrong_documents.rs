@@ -170,9 +170,9 @@ fn references() -> Vec<Case> {
         ("geo without a table", REPO, repo("enrich: { geo: { table: ip, from: client_ip, as: { country: c } } }\n")),
         ("devices without a map", REPO, repo("device: { identifiers: { oaid: oaid }, as: device_id }\n")),
         ("a template over a value that is not declared", REPO, routed("{ producer: main, topic: \"events_{{ project }}\" }")),
-        ("an index with a document that is not there", INDEX, "version: 1\nentries: [ { kind: repo, name: gone, data_id: weir.repo.gone } ]\n".into()),
-        ("an index with a digest that does not fit", INDEX, format!("version: 1\nentries: [ {{ kind: repo, name: events, data_id: weir.repo.events, sha256: \"{}\" }} ]\n", "0".repeat(64))),
-        ("a path to a repo that is not there", INDEX, "version: 1\nentries: [ { kind: producers, data_id: weir.producers }, { kind: repo, name: events, data_id: weir.repo.events } ]\npaths: { /v1/track: evnts }\n".into()),
+        ("an index with a document that is not there", INDEX, "version: 1\ndocuments: [ { kind: repo, name: gone, data_id: weir.repo.gone } ]\n".into()),
+        ("an index with a digest that does not fit", INDEX, format!("version: 1\ndocuments: [ {{ kind: repo, name: events, data_id: weir.repo.events, sha256: \"{}\" }} ]\n", "0".repeat(64))),
+        ("a path to a repo that is not there", INDEX, "version: 1\ndocuments: [ { kind: producers, name: default, data_id: weir.producers }, { kind: repo, name: events, data_id: weir.repo.events } ]\npaths: { /v1/track: evnts }\n".into()),
         ("switches for a validator that is not there", SWITCHES, "version: 1\nrepos: { events: { pln: { mode: off } } }\n".into()),
         ("a mode that is not in the set", SWITCHES, "version: 1\nrepos: { events: { plan: { mode: sometimes } } }\n".into()),
         ("a table file that is not there", TABLES, "version: 1\nip: { files: [ { path: /nowhere/geo.csv } ], columns: [ country ] }\n".into()),
@@ -271,8 +271,8 @@ fn others() -> Vec<Case> {
 
 const TWO_PARTS: &str = "\
 version: 1
-entries:
-  - { kind: producers, data_id: weir.producers }
+documents:
+  - { kind: producers, name: default, data_id: weir.producers }
   - { kind: repo, name: events, data_id: weir.repo.events }
   - { kind: catalog, name: app, data_id: weir.catalog.app }
   - { kind: catalog, name: app, data_id: weir.catalog.app2 }
