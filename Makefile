@@ -10,8 +10,10 @@ BINARY := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/weir
 
 ## Build and serve config-examples/quickstart; needs no other server.
 run:
+	@tests/services/install.sh build
 	cargo build --locked --profile $(PROFILE) --bin weir
 	@mkdir -p target/run/state
+	@cat config-examples/quickstart/try-it.txt
 	@exec $(BINARY) serve --documents config-examples/quickstart --listen 127.0.0.1:8080 --admin 127.0.0.1:9090 --state target/run/state
 
 ## Everything, against real servers, with a tenth of the repetitions.

@@ -26,4 +26,5 @@ mod harness;
 mod kafka;
 mod live_changes;
 mod serving;
+mod try_it;
 mod wrong_documents;

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Installs what building and testing need on a fresh Debian or Ubuntu machine that has Rust; what is
-# there already is left alone. As root, or with sudo. Then brings the jars of the test's Kafka.
+# Installs what building (`install.sh build`) or building and testing (`install.sh`) need on a fresh
+# Debian or Ubuntu machine that has Rust; what is there already is left alone. As root, or with sudo.
+# For testing it also brings Kafka's jars.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+purpose=${1:-test}
+case $purpose in build|test) ;; *) sed -n '2,4p' "$0" >&2; exit 2 ;; esac
 
 packages=()
 need() { # PACKAGE COMMAND…: the package is wanted if the command fails
@@ -19,8 +22,10 @@ need pkg-config installed pkg-config
 need libssl-dev pkg-config --exists openssl       # TLS and SCRAM of librdkafka
 need zlib1g-dev pkg-config --exists zlib
 need curl installed curl                          # the lines that `make run` prints
-need openjdk-17-jre-headless java_17              # Kafka, for the tests only
-need maven installed mvn
+if [ "$purpose" = test ]; then
+  need openjdk-17-jre-headless java_17            # Kafka
+  need maven installed mvn                        # brings its jars
+fi
 
 if [ ${#packages[@]} -gt 0 ]; then
   sudo=()
@@ -30,5 +35,5 @@ if [ ${#packages[@]} -gt 0 ]; then
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
 fi
 command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
-"$here/kafka/kafka.sh" fetch
-echo "everything that building and testing need is installed"
+if [ "$purpose" = test ]; then "$here/kafka/kafka.sh" fetch; fi
+echo "everything that is needed to $purpose is installed"

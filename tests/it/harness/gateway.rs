@@ -137,6 +137,11 @@ impl Gateway {
         Metrics::parse(&answer.text().await.unwrap())
     }
 
+    /// The state directory.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
