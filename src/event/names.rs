@@ -10,20 +10,37 @@ use crate::event::FieldId;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     entries: Box<[Entry]>,
-    shift: u32,
+    hash: Hash,
     /// What follows the heads of names that are longer, for each entry; empty if none is.
     tails: Box<[Box<[u8]>]>,
     elements: Box<[(u32, Found)]>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     head: Head,
+    /// Of the name; that of a free entry is one that no key has.
     len: u32,
-    found: Option<Found>,
+    found: Found,
+    /// Whether a name that belongs here had to go elsewhere.
+    crowded: bool,
 }
 
-/// A field that a key or an element is.
+impl Entry {
+    const FREE: Self = Self {
+        head: Head(0, 0),
+        len: u32::MAX,
+        found: Found::NONE,
+        crowded: false,
+    };
+
+    fn is_free(&self) -> bool {
+        self.len == u32::MAX
+    }
+}
+
+/// The field that a key or an element is, if it is one: no `Option`, so that storing what was found
+/// needs no branch that depends on the event's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// The field.
@@ -31,6 +48,50 @@ pub(super) struct Found {
     /// Whether other fields are below it.
     pub(super) has_below: bool,
 }
+
+impl Found {
+    /// No field: an id that is beyond all slots.
+    pub(super) const NONE: Self = Self {
+        field: FieldId(u16::MAX),
+        has_below: false,
+    };
+}
+
+/// From a key to the entry it belongs to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hash {
+    factor: u64,
+    shift: u32,
+}
+
+impl Hash {
+    #[inline(always)]
+    fn entry(self, head: Head, len: u32) -> usize {
+        let mixed = head.0 ^ head.1.rotate_left(29) ^ (u64::from(len) << 56);
+        usize::try_from(mixed.wrapping_mul(self.factor) >> self.shift).unwrap_or(0)
+    }
+
+    /// One that sends few of the names to the same entry, of which there are `size`.
+    fn choose(names: &[(Head, u32)], size: usize) -> Self {
+        let shift = 64 - size.trailing_zeros();
+        let factor = |n: u64| (2 * n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let tried = (0..TRIES).map(|n| Self {
+            factor: factor(n),
+            shift,
+        });
+        let clashes = |hash: &Self| {
+            let mut taken = vec![false; size];
+            let again = |(head, len): &&(Head, u32)| {
+                std::mem::replace(&mut taken[hash.entry(*head, *len)], true)
+            };
+            names.iter().filter(again).count()
+        };
+        tried.min_by_key(clashes).unwrap_or_default()
+    }
+}
+
+/// How many hashes are tried for one table: enough that up to 30 names do not clash at all.
+const TRIES: u64 = 256;
 
 /// The first 16 bytes of a key, zeros after its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,12 +119,6 @@ impl Head {
         chunk[..len].copy_from_slice(&key[..len]);
         Self::of(&chunk, len)
     }
-
-    #[inline(always)]
-    fn slot(self, len: u32, shift: u32) -> usize {
-        let mixed = self.0 ^ self.1.rotate_left(29) ^ (u64::from(len) << 56);
-        usize::try_from(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift).unwrap_or(0)
-    }
 }
 
 /// For each length the bytes of a head that belong to the key.
@@ -84,26 +139,28 @@ const MASKS: [(u64, u64); Head::LEN + 1] = {
 impl Names {
     /// The table of these names.
     pub(super) fn new<'n>(names: impl Iterator<Item = (&'n str, Found)> + Clone) -> Self {
-        let count = names.clone().count();
-        if count == 0 {
+        let keys = names.clone().map(|(name, _)| key(name.as_bytes()));
+        let keys: Vec<(Head, u32)> = keys.collect();
+        if keys.is_empty() {
             return Self::default();
         }
-        let size = (2 * count).next_power_of_two();
-        let shift = 64 - size.trailing_zeros();
-        let mut entries = vec![Entry::default(); size];
+        let size = (4 * keys.len()).next_power_of_two();
+        let hash = Hash::choose(&keys, size);
+        let mut entries = vec![Entry::FREE; size];
         let mut tails = vec![Box::default(); size];
         let mut elements = Vec::new();
-        for (name, found) in names {
+        for ((head, len), (name, found)) in keys.into_iter().zip(names) {
             let name = name.as_bytes();
-            let (head, len) = (Head::start(name), length(name.len()));
-            let mut at = head.slot(len, shift);
-            while entries[at].found.is_some() {
+            let mut at = hash.entry(head, len);
+            while !entries[at].is_free() {
+                entries[hash.entry(head, len)].crowded = true;
                 at = (at + 1) % size;
             }
             entries[at] = Entry {
                 head,
                 len,
-                found: Some(found),
+                found,
+                crowded: false,
             };
             tails[at] = name.get(Head::LEN..).unwrap_or_default().into();
             elements.extend(index(name).map(|element| (element, found)));
@@ -112,7 +169,7 @@ impl Names {
         let (entries, tails, elements) = (entries.into(), tails.into(), elements.into());
         Self {
             entries,
-            shift,
+            hash,
             tails,
             elements,
         }
@@ -129,31 +186,46 @@ impl Names {
     }
 
     /// The field of a key without escapes, as it stands between its quotes.
-    pub(super) fn find(&self, key: &[u8]) -> Option<Found> {
+    pub(super) fn find(&self, key: &[u8]) -> Found {
         let tail = key.get(Head::LEN..).unwrap_or_default();
-        self.probe(Head::start(key), key.len(), |at| *self.tails[at] == *tail)
+        self.probe(Head::start(key), length(key.len()), tail)
     }
 
-    /// The field of a key of at most 16 bytes.
+    /// The field of a key of less than 16 bytes.
     #[inline(always)]
-    pub(super) fn find_short(&self, head: Head, len: usize) -> Option<Found> {
-        self.probe(head, len, |_| true)
-    }
-
-    #[inline(always)]
-    fn probe(&self, head: Head, len: usize, same: impl Fn(usize) -> bool) -> Option<Found> {
+    pub(super) fn find_short(&self, head: Head, len: usize) -> Found {
         let len = length(len);
-        let mut at = head.slot(len, self.shift);
-        // At least half of the entries are free, so that the walk ends.
-        loop {
-            let entry = self.entries.get(at)?;
-            let found = entry.found?;
-            if entry.head == head && entry.len == len && same(at) {
-                return Some(found);
+        let Some(entry) = self.entries.get(self.hash.entry(head, len)) else {
+            return Found::NONE;
+        };
+        let differs =
+            (entry.head.0 ^ head.0) | (entry.head.1 ^ head.1) | u64::from(entry.len ^ len);
+        if entry.crowded {
+            return self.probe(head, len, &[]);
+        }
+        if differs == 0 {
+            entry.found
+        } else {
+            Found::NONE
+        }
+    }
+
+    #[inline(never)]
+    fn probe(&self, head: Head, len: u32, tail: &[u8]) -> Found {
+        let mut at = self.hash.entry(head, len);
+        // Most of the entries are free, so that the walk ends.
+        while let Some(entry) = self.entries.get(at).filter(|entry| !entry.is_free()) {
+            if entry.head == head && entry.len == len && *self.tails[at] == *tail {
+                return entry.found;
             }
             at = (at + 1) & (self.entries.len() - 1);
         }
+        Found::NONE
     }
+}
+
+fn key(name: &[u8]) -> (Head, u32) {
+    (Head::start(name), length(name.len()))
 }
 
 /// Longer keys than 4 GiB do not exist: a batch holds less.
@@ -189,8 +261,8 @@ mod tests {
         )
     }
 
-    fn id(found: Option<Found>) -> Option<usize> {
-        found.map(|found| found.field.index())
+    fn id(found: Found) -> Option<usize> {
+        (found != Found::NONE).then(|| found.field.index())
     }
 
     #[test]
@@ -205,11 +277,11 @@ mod tests {
         let table = table(names.iter().map(String::as_str));
         for (i, name) in names.iter().enumerate() {
             assert_eq!(id(table.find(name.as_bytes())), Some(i), "{name}");
-            assert_eq!(table.find(format!("{name}\0").as_bytes()), None);
+            assert_eq!(table.find(format!("{name}\0").as_bytes()), Found::NONE);
             let shorter = table.find(&name.as_bytes()[..name.len() - 1]);
             assert_ne!(id(shorter), Some(i));
         }
-        assert_eq!(table.find(b""), None);
+        assert_eq!(table.find(b""), Found::NONE);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Walk<'a> {
     fields: &'a Fields,
     slots: &'a mut [Slot],
     error: ScanError,
+    /// Takes what is no field, and is empty again at once.
+    spare: Slot,
     /// Members whose key came again, as they stood.
     pub(super) superseded: Vec<Slot>,
 }
@@ -43,6 +45,7 @@ impl<'a> Walk<'a> {
             fields,
             slots,
             error,
+            spare: Slot::default(),
             superseded: Vec::new(),
         }
     }
@@ -102,14 +105,19 @@ impl<'a> Walk<'a> {
             let (found, after) = if TRACKED {
                 self.key(key + 1, names)?
             } else {
-                (None, self.string(key + 1)?)
+                (Found::NONE, self.string(key + 1)?)
             };
             let (first, at) = self.colon(after)?;
-            let after = match found {
-                Some(found) => self.field(found, key, first, at, depth - 1)?,
-                None if first == b'"' => self.string(at + 1)?,
-                None => self.value(first, at, depth - 1)?,
+            let after = if first == b'"' {
+                self.string(at + 1)?
+            } else if TRACKED && found.has_below {
+                self.above(found.field, first, at, depth - 1)?
+            } else {
+                self.value(first, at, depth - 1)?
             };
+            if TRACKED {
+                self.note(found.field, key, at, after);
+            }
             if let Some(b",\"") = self.text.get(after..after + 2) {
                 (c, key) = (b'"', after + 1);
                 continue;
@@ -136,7 +144,11 @@ impl<'a> Walk<'a> {
         let mut index = 0;
         loop {
             let after = match fields.next_if(|(element, _)| *element == index) {
-                Some((_, found)) => self.field(*found, at, c, at, depth - 1)?,
+                Some((_, found)) => {
+                    let end = self.above(found.field, c, at, depth - 1)?;
+                    self.note(found.field, at, at, end);
+                    end
+                }
                 None => self.value(c, at, depth - 1)?,
             };
             (c, at) = self.token(after)?;
@@ -149,34 +161,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A value that is a field; the last of its name counts.
-    #[inline]
-    fn field(&mut self, found: Found, key: usize, c: u8, at: usize, depth: u16) -> Step {
-        let id = found.field.index();
-        if !self.slots[id].member.is_empty() {
-            self.supersede(found.field);
-        }
-        let end = if found.has_below {
-            self.above(found.field, c, at, depth)?
-        } else if c == b'"' {
-            self.string(at + 1)?
-        } else {
-            self.value(c, at, depth)?
-        };
-        let span = Span {
-            start: position(at),
-            end: position(end),
-        };
-        self.slots[id] = Slot {
-            key: position(key),
-            member: span,
-            value: span,
-        };
-        Ok(end)
-    }
-
     /// A value that may hold fields.
     fn above(&mut self, field: FieldId, c: u8, at: usize, depth: u16) -> Step {
+        if !self.slots[field.index()].member.is_empty() {
+            // Before those below are found again.
+            self.supersede(field);
+        }
         let names = self.fields.names(Some(field));
         match c {
             b'{' => self.members::<true>(at, names, depth),
@@ -185,10 +175,32 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Keeps where a field stands; the last of its name counts. What is no field goes to a spare
+    /// slot: a branch here would often be predicted wrong.
+    #[inline(always)]
+    fn note(&mut self, field: FieldId, key: usize, at: usize, end: usize) {
+        let slot = self.slots.get(field.index()).unwrap_or(&self.spare);
+        if !slot.member.is_empty() {
+            self.supersede(field);
+        }
+        let span = Span {
+            start: position(at),
+            end: position(end),
+        };
+        let slot = self.slots.get_mut(field.index()).unwrap_or(&mut self.spare);
+        *slot = Slot {
+            key: position(key),
+            member: span,
+            value: span,
+        };
+        self.spare.member = Span::default();
+    }
+
     #[cold]
     #[inline(never)]
     fn supersede(&mut self, field: FieldId) {
-        self.superseded.push(self.slots[field.index()]);
+        self.superseded
+            .push(std::mem::take(&mut self.slots[field.index()]));
         for below in self.fields.descendants(field) {
             self.slots[below.index()] = Slot::default();
         }
@@ -225,7 +237,7 @@ impl<'a> Walk<'a> {
 
     /// A key, from after its opening quote, and the field of that name.
     #[inline(always)]
-    fn key(&mut self, at: usize, names: &Names) -> Result<(Option<Found>, usize), Failed> {
+    fn key(&mut self, at: usize, names: &Names) -> Result<(Found, usize), Failed> {
         if let Some(chunk) = self.chunk(at) {
             let len = special(chunk);
             if len < Head::LEN && chunk[len] == b'"' {
@@ -236,12 +248,14 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(never)]
-    fn long_key(&mut self, at: usize, names: &Names) -> Result<(Option<Found>, usize), Failed> {
+    fn long_key(&mut self, at: usize, names: &Names) -> Result<(Found, usize), Failed> {
         let end = self.string(at)?;
         let key = &self.text[at..end - 1];
         let found = if key.contains(&b'\\') {
             let quoted = Json(&self.text[at - 1..end]);
-            quoted.as_str().and_then(|key| names.find(key.as_bytes()))
+            quoted
+                .as_str()
+                .map_or(Found::NONE, |key| names.find(key.as_bytes()))
         } else {
             names.find(key)
         };
