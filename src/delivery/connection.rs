@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::delivery::breaker::Breaker;
 use crate::delivery::budget::Budget;
 use crate::delivery::stall::Progress;
-use crate::event::{Reason, Topic};
+use crate::event::{Priority, Reason, Topic};
 use crate::sink::{self, Client, Spec};
 use crate::telemetry::metrics::Metrics;
 
@@ -48,13 +48,18 @@ pub(super) struct TopicState {
     pub(super) name: Topic,
     tag: u32,
     pub(super) breaker: Breaker,
-    /// At most half a lane: a topic without a leader must leave room for others.
-    pub(super) budget: Budget,
+    /// By priority, at most half a lane: a topic without a leader must leave room for others.
+    budgets: [Budget; 4],
     pub(super) acknowledged: AtomicU64,
     progress: Mutex<Progress>,
 }
 
 impl TopicState {
+    /// What it may have on the way in a lane of this priority.
+    pub(super) fn budget(&self, priority: Priority) -> &Budget {
+        &self.budgets[priority.index()]
+    }
+
     /// What the client names its groups by.
     pub(super) fn tag(&self) -> u32 {
         self.tag
@@ -113,7 +118,7 @@ impl Connection {
                 name: name.clone(),
                 tag: self.tags.fetch_add(1, Ordering::Relaxed),
                 breaker: Breaker::default(),
-                budget: Budget::new(self.spec.budget() / 2),
+                budgets: Priority::ALL.map(|_| Budget::new(self.spec.budget() / 2)),
                 acknowledged: AtomicU64::new(0),
                 progress: Mutex::new(Progress::new(Instant::now())),
             })

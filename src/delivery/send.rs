@@ -18,7 +18,7 @@ use crate::sink::{Client, Group, MOST_RECORDS, Message, Stamp};
 pub(super) struct Share {
     target: TargetId,
     topic: TopicId,
-    priority: Priority,
+    pub(super) priority: Priority,
     rejects: bool,
     pub(super) records: u32,
     pub(super) bytes: u64,
@@ -139,10 +139,10 @@ fn admit(
     );
     let client = connection.client();
     let by_topic = topic.breaker.admit(now)?;
-    let taken = take(shared, share, &lane.budget, &topic.budget);
+    let taken = take(shared, share, &lane.budget, topic.budget(share.priority));
     let by_cluster = taken.and_then(|()| {
         let admission = connection.breaker.admit(now);
-        admission.inspect_err(|_| give(shared, share, &lane.budget, &topic.budget))
+        admission.inspect_err(|_| give(shared, share, &lane.budget, topic.budget(share.priority)))
     });
     if by_cluster.is_err() && by_topic == Admission::Probe {
         topic.breaker.probe_failed(now);

@@ -51,9 +51,9 @@ impl Handed {
             &self.shared,
             &self.share,
             &self.lane.budget,
-            &self.topic.budget,
+            self.topic.budget(self.share.priority),
         );
-        let failed = tally(settled);
+        let failed = tally(settled, self.share.records);
         let lost: u32 = failed.iter().map(|(_, records)| records).sum();
         let taken = u64::from(settled.handed.saturating_sub(lost));
         if settled.handed > 0 {
@@ -98,10 +98,11 @@ impl Handed {
     }
 }
 
-/// How many records failed for which reason.
-fn tally(settled: &Settled) -> Vec<(Reason, u32)> {
+/// How many records failed for which reason. `records` is how many the group was opened for: if it
+/// was given up in the middle of the hand-over, it is not known how many went.
+fn tally(settled: &Settled, records: u32) -> Vec<(Reason, u32)> {
     let records = match &settled.verdict {
-        Verdict::All(_) if settled.handed == 0 => return Vec::new(),
+        Verdict::All(reason) if settled.handed == 0 => return vec![(*reason, records)],
         Verdict::All(reason) => return vec![(*reason, settled.handed)],
         Verdict::Records(records) => records,
     };

@@ -391,3 +391,28 @@ async fn closing_finishes_what_is_queued_and_takes_no_more() {
         [(0, Reason::Closing)]
     );
 }
+
+#[tokio::test]
+async fn a_lane_that_is_full_leaves_room_in_the_others() {
+    let world = world();
+    let change = |spec: &mut kafka::Spec| {
+        spec.budget = 2_000;
+        spec.delivery_timeout = LONG;
+    };
+    let producer = world.silent(change).await;
+    producer.connections[0].breaker.acknowledged();
+    let to = world.bind(&producer, Ack::Memory);
+    let as_priority = |priority| {
+        let mut records = records(&[(Some(0), 0, "{}"); 3]);
+        records
+            .items
+            .iter_mut()
+            .for_each(|record| record.priority = priority);
+        records
+    };
+    let send = |priority| world.delivery.send(&to, as_priority(priority), &STAMP);
+    assert_eq!(send(Priority::P3).await.failures, []);
+    assert_eq!(send(Priority::P3).await.failures, [(0, Reason::Overloaded)]);
+    assert_eq!(send(Priority::P0).await.failures, []);
+    world.delivery.close(Duration::ZERO).await;
+}

@@ -114,7 +114,7 @@ impl Ledger {
         match self.shut.get() {
             None => Ok(ticket),
             Some(reason) => {
-                self.answer(ticket, Err(*reason));
+                self.count_down(ticket, answers);
                 Err(*reason)
             }
         }

@@ -69,7 +69,7 @@ impl Shared {
             .iter()
             .rev()
             .find(cause)
-            .or(troubles.last())
+            .or_else(|| troubles.last())
             .cloned()
     }
 
