@@ -1,7 +1,7 @@
 //! Routes as people write them: rules from conditions to targets; where rejected events go; and
 //! what identifies an event.
 
-//MOD
+mod compile;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::document::catalog::PriorityForm;
 use crate::document::condition::ConditionForm;
 use crate::document::one_or_many::OneOrMany;
 
-//USE compile::Defaults;
+pub use compile::Defaults;
 
 /// The rules of a repo: a list of them, or an object that also says how many may match.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::document::diagnostic::{At, Diagnostics};
 use crate::event::{FieldId, FieldsBuilder, Label, Path, Topic};
+use crate::pipeline::route::Target;
 use crate::pipeline::validate::catalog::Catalog;
 
 /// The other documents of the set, compiled.
@@ -45,6 +46,8 @@ pub struct Scope<'w> {
     pub later: Vec<Path>,
     /// Topics given out so far; a [`crate::event::TopicId`] is an index.
     pub topics: Vec<Topic>,
+    /// Targets given out so far; a [`crate::event::TargetId`] is an index.
+    pub targets: Vec<Target>,
 }
 
 impl<'w> Scope<'w> {
@@ -57,6 +60,7 @@ impl<'w> Scope<'w> {
             values: Vec::new(),
             later: Vec::new(),
             topics: Vec::new(),
+            targets: Vec::new(),
         }
     }
 
