@@ -18,6 +18,8 @@ mod routes;
 mod server;
 mod settings;
 mod take;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use server::{Error, Running, Server};

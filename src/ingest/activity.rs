@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 
 /// Answered when the head of a request does not arrive.
 const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
-    content-type: application/json\r\ncontent-length: 100\r\nconnection: close\r\n\r\n\
-    {\"error\":{\"code\":\"request.slow\",\"message\":\"the head of the request took too long: send it again\"}}  \n";
+    content-type: application/json\r\ncontent-length: 98\r\nconnection: close\r\n\r\n\
+    {\"error\":{\"code\":\"request.slow\",\"message\":\"the head of the request took too long: send it again\"}}";
 
 /// What a connection is doing. Shared between its task, its socket and its requests, which all run on
 /// one thread: the atomics are there to be shareable, not for ordering.

@@ -117,6 +117,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .max_buf_size(HEAD)
+        // A client that has said all may still listen.
+        .half_close(true)
         .header_read_timeout(None)
         .pipeline_flush(true);
     builder

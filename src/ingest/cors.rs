@@ -26,10 +26,8 @@ impl Grant {
     /// Of what the repo allows to the page that the request names.
     pub fn of(access: &Access, request: &HeaderMap) -> Self {
         let allowed = |origin: &&HeaderValue| {
-            let named = |entry: &Box<str>| {
-                **entry == *"*" || entry.as_bytes().eq_ignore_ascii_case(origin.as_bytes())
-            };
-            access.origins.iter().any(named)
+            let mut entries = access.origins.iter().map(|entry| entry.as_bytes());
+            entries.any(|entry| entry == b"*" || entry.eq_ignore_ascii_case(origin.as_bytes()))
         };
         if access.origins.is_empty() {
             return Self::default();

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 
 use crate::gateway::receipt::{Complaint, Receipt};
@@ -44,6 +44,9 @@ pub fn refusal(error: &Error, id: &RequestId) -> Reply {
     }
     if let Error::Method(allowed) = error {
         headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    }
+    if matches!(error, Error::Crowded) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if error.status() == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
