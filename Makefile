@@ -1,7 +1,7 @@
 # What people do with the project. Needs Rust; `install` brings the rest on Debian and Ubuntu.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test soak lint bench install services-up services-down
+.PHONY: run test soak lint schemas bench install services-up services-down
 
 # The development build: it shares its artefacts with the tests, and a first build takes half the
 # time of a release build. `make run PROFILE=release` is for measuring.
@@ -29,6 +29,10 @@ soak: install
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+## Write schemas/ anew from the types.
+schemas:
+	WEIR_WRITE_SCHEMAS=1 cargo test --locked --lib document::schemas
 
 ## Cost per event of each step and of the whole, with a real Kafka; prints ratios, asserts nothing.
 bench: install

@@ -15,6 +15,7 @@ pub mod producers;
 pub mod route;
 pub mod samples;
 pub mod schema;
+pub mod schemas;
 pub mod scope;
 pub mod shape;
 pub mod tables;
