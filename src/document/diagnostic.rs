@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::document::text::{self, Tree};
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
@@ -29,6 +31,13 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do.
     pub hint: String,
+}
+
+impl Diagnostic {
+    /// Whether the document does not compile because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -155,6 +164,26 @@ impl Diagnostics {
     /// Adds an error at a pointer that is known as text.
     pub fn push_error(&mut self, pointer: String, message: String, hint: String) {
         self.push(Severity::Error, pointer, message, hint);
+    }
+
+    /// Adds an error of the text itself.
+    pub fn text_error(&mut self, error: &text::Error) {
+        self.push_error(String::new(), error.message.clone(), error.hint.clone());
+        if let Some(last) = self.found.last_mut() {
+            last.line = error.line;
+        }
+    }
+
+    /// Adds the problems that were found elsewhere.
+    pub fn append(&mut self, other: Diagnostics) {
+        self.found.extend(other.found);
+    }
+
+    /// Finds the lines of the problems found so far.
+    pub fn locate(&mut self, tree: &Tree) {
+        for each in self.found.iter_mut().filter(|each| each.line.is_none()) {
+            each.line = tree.lines.find(&tree.value, &each.pointer);
+        }
     }
 
     /// How many errors there are.

@@ -28,8 +28,8 @@ pub enum Action {
     Drop,
     /// It is filtered, unless the hash of a field (or of the event as received) is below a share.
     Sample {
-        /// How many of 2³² hash values stay.
-        keep: u64,
+        /// The share that stays.
+        keep: f64,
         /// What is hashed; an event without it is hashed whole.
         by: Option<FieldId>,
     },
@@ -89,10 +89,11 @@ impl Restriction {
     }
 }
 
-/// A number below 2³² that is the same for the same content on every instance.
-fn sampled(event: &EventMut<'_>, by: Option<FieldId>) -> u64 {
+/// Between 0 and 1, and the same for the same content on every instance.
+fn sampled(event: &EventMut<'_>, by: Option<FieldId>) -> f64 {
     let content = by.and_then(|field| event.get(field)).map(|json| json.0);
-    stable_hash(content.unwrap_or_else(|| event.received())) >> 32
+    let hash = stable_hash(content.unwrap_or_else(|| event.received())) >> 32;
+    f64::from(u32::try_from(hash).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// FNV-1a, with the finalizer of MurmurHash3 because its high bits alone are too regular.

@@ -63,7 +63,7 @@ fn drop_filters_with_the_number_of_the_rule() {
 fn a_sample_is_stable_and_about_its_share() {
     let kept = || {
         let mut batch = batch(10_000);
-        let keep = 1 << 30;
+        let keep = 0.25;
         apply(
             Action::Sample {
                 keep,

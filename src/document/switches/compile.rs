@@ -1,0 +1,420 @@
+//! From the switches as written, and the set that they are for, to what is in force for each repo.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::document::diagnostic::{At, Diagnostic, Diagnostics};
+use crate::document::digest::{Content, DataId, Digest};
+use crate::document::scope::{Scope, World};
+use crate::document::set::Set;
+use crate::document::shape::{Shape, suggestion};
+use crate::document::switches::{
+    ActionForm, RedirectForm, RestrictionForm, SwitchForm, SwitchMode, SwitchesForm,
+};
+use crate::document::text;
+use crate::event::{FieldsBuilder, TargetId, TopicId};
+use crate::pipeline::switched::bucket::{Bucket, Flow};
+use crate::pipeline::switched::restriction::{Action, Restriction};
+use crate::pipeline::switched::{Switched, WiderFields};
+use crate::pipeline::validate::Mode;
+use crate::pipeline::{Plan, RepoName};
+
+/// The switches in force, for the set that they were compiled against.
+#[derive(Debug)]
+pub struct Switches {
+    /// Of what is in force; the same on every instance.
+    pub digest: Digest,
+    /// What does not fit the set.
+    pub warnings: Vec<Diagnostic>,
+    /// When the next one runs out.
+    pub next_until: Option<Timestamp>,
+    repos: BTreeMap<RepoName, InForce>,
+}
+
+#[derive(Debug)]
+struct InForce {
+    plan: Weak<Plan>,
+    switched: Arc<Switched>,
+}
+
+impl Default for Switches {
+    /// None in force.
+    fn default() -> Self {
+        Self {
+            digest: Digest::of([""; 0]),
+            warnings: Vec::new(),
+            next_until: None,
+            repos: BTreeMap::new(),
+        }
+    }
+}
+
+impl Switches {
+    /// What is in force for a repo. A plan other than the one of the set that the switches were
+    /// compiled against has what its document says.
+    pub fn of(&self, repo: &RepoName, plan: &Arc<Plan>) -> Arc<Switched> {
+        let found = self.repos.get(repo);
+        let found =
+            found.filter(|in_force| std::ptr::eq(in_force.plan.as_ptr(), &raw const **plan));
+        found.map_or_else(
+            || Arc::new(Switched::as_written(plan)),
+            |in_force| Arc::clone(&in_force.switched),
+        )
+    }
+}
+
+/// Compiles the switches against a set. Buckets of rates that stay as they were are taken from
+/// `before`.
+pub fn compile(
+    document: &DataId,
+    content: &Content,
+    set: &Set,
+    now: Timestamp,
+    before: Option<&Switches>,
+) -> Result<Switches, Vec<Diagnostic>> {
+    let mut out = Diagnostics::new(document.as_str());
+    let tree = text::parse(&content.text).map_err(|error| {
+        out.text_error(&error);
+        std::mem::replace(&mut out, Diagnostics::new("")).into_vec()
+    })?;
+    let shape = Shape::of::<SwitchesForm>();
+    let switches = shape.read(&tree.value, &mut out).map(|form| {
+        let world = World::default();
+        let mut compiler = Compiler {
+            set,
+            now,
+            before,
+            document,
+            world: &world,
+            out: &mut out,
+            repos: BTreeMap::new(),
+            effective: Vec::new(),
+            next_until: None,
+        };
+        compiler.switches(&form);
+        compiler.restrictions(&form, &tree.value);
+        compiler.finish()
+    });
+    let failed = out.failed();
+    out.locate(&tree);
+    match switches {
+        Some(switches) if !failed => Ok(Switches {
+            warnings: out.into_vec(),
+            ..switches
+        }),
+        _ => Err(out.into_vec()),
+    }
+}
+
+struct Compiler<'c> {
+    set: &'c Set,
+    now: Timestamp,
+    before: Option<&'c Switches>,
+    document: &'c DataId,
+    world: &'c World,
+    out: &'c mut Diagnostics,
+    repos: BTreeMap<RepoName, (Arc<Plan>, Switched)>,
+    /// One line for each entry in force.
+    effective: Vec<String>,
+    next_until: Option<Timestamp>,
+}
+
+impl Compiler<'_> {
+    fn switches(&mut self, form: &SwitchesForm) {
+        let repos = At::ROOT.field("repos");
+        for (repo, switches) in &form.repos {
+            let at = repos.field(repo);
+            let known = self.repo(repo, &at);
+            for (name, switch) in switches {
+                if known && self.in_force(switch.until.map(|until| until.get())) {
+                    self.switch(repo, name, switch, &at.field(name));
+                }
+            }
+        }
+    }
+
+    /// Whether the set has the repo; then its switches can be set.
+    fn repo(&mut self, repo: &str, at: &At<'_>) -> bool {
+        if self.repos.contains_key(repo) {
+            return true;
+        }
+        let Some((name, compiled)) = self.set.repos.get_key_value(repo) else {
+            let names: Vec<_> = self.set.repos.keys().map(RepoName::as_str).collect();
+            let message = format!("no repo `{repo}` is live; this has no effect");
+            self.out.warning(at, message, suggestion(repo, &names));
+            return false;
+        };
+        let plan = Arc::clone(&compiled.plan);
+        let switched = Switched::as_written(&plan);
+        self.repos.insert(name.clone(), (plan, switched));
+        true
+    }
+
+    fn in_force(&mut self, until: Option<Timestamp>) -> bool {
+        let Some(until) = until else { return true };
+        if until <= self.now {
+            return false;
+        }
+        self.next_until = Some(self.next_until.map_or(until, |next| next.min(until)));
+        true
+    }
+
+    fn switch(&mut self, repo: &str, name: &str, form: &SwitchForm, at: &At<'_>) {
+        let Some((plan, switched)) = self.repos.get_mut(repo) else {
+            return;
+        };
+        match set_switch(plan, switched, name, form.mode) {
+            Ok(()) => {
+                let mode = form.mode.as_str();
+                self.effective
+                    .push(format!("switch\n{repo}\n{name}\n{mode}"));
+            }
+            Err(Unfit { message, hint }) => {
+                self.out
+                    .warning(at, format!("{message}; this has no effect"), hint);
+            }
+        }
+    }
+
+    fn restrictions(&mut self, form: &SwitchesForm, written: &Value) {
+        let list = At::ROOT.field("restrictions");
+        for (index, restriction) in form.restrictions.iter().enumerate() {
+            let at = list.item(index);
+            let known = self.repo(&restriction.repo, &at.field("repo"));
+            let in_force = self.in_force(restriction.until.map(|until| until.get()));
+            let written = canonical(&written["restrictions"][index]);
+            let number = u8::try_from(index + 1).unwrap_or(u8::MAX);
+            self.restriction(restriction, number, written, known && in_force, &at);
+        }
+    }
+
+    /// Compiled in any case, to find what is wrong with it; put in force only if `wanted`.
+    fn restriction(
+        &mut self,
+        form: &RestrictionForm,
+        number: u8,
+        written: String,
+        wanted: bool,
+        at: &At<'_>,
+    ) {
+        let repo = form.repo.as_str();
+        let mut scope = Scope::new(self.document.as_str(), self.world);
+        if let Some((plan, switched)) = self.repos.get(repo) {
+            let wider = switched
+                .fields
+                .as_ref()
+                .map_or(&plan.fields, |wider| &wider.0);
+            scope.fields = FieldsBuilder::extend(wider);
+        }
+        let when = form.when.as_ref();
+        let when = when.map(|when| when.compile(&mut scope, &at.field("when")));
+        let action = self.action(form, &written, &mut scope, &at.field("do"));
+        let Scope {
+            diagnostics,
+            fields,
+            ..
+        } = scope;
+        self.out.append(diagnostics);
+        if let (Some(action), Some((_, switched)), true) =
+            (action, self.repos.get_mut(repo), wanted)
+        {
+            self.effective
+                .push(format!("restriction\n{number}\n{written}"));
+            switched.fields = Some(WiderFields(Arc::new(fields.build())));
+            switched.restrictions.push(Restriction {
+                number,
+                when: when.unwrap_or(crate::pipeline::condition::Condition::All([].into())),
+                action,
+                written: written.into(),
+            });
+        }
+    }
+
+    fn action(
+        &mut self,
+        form: &RestrictionForm,
+        written: &str,
+        scope: &mut Scope<'_>,
+        at: &At<'_>,
+    ) -> Option<Action> {
+        Some(match &form.action {
+            ActionForm::Drop => Action::Drop,
+            ActionForm::Sample(sample) => {
+                let at = at.field("sample");
+                let of = sample.of.as_ref();
+                Action::Sample {
+                    keep: sample.keep,
+                    by: of.map(|path| scope.field(&at.field("of"), path)),
+                }
+            }
+            ActionForm::Redirect(redirect) => {
+                let (plan, _) = self.repos.get(form.repo.as_str())?;
+                match place(plan, redirect) {
+                    Ok((target, topic)) => Action::Redirect(target, topic),
+                    Err(Unfit { message, hint }) => {
+                        let message = format!("{message}; this has no effect");
+                        self.out.warning(&at.field("redirect"), message, hint);
+                        return None;
+                    }
+                }
+            }
+            ActionForm::Priority(priority) => Action::Priority((*priority).into()),
+            ActionForm::Rate(rate) => {
+                let per_second = rate.events_per_second;
+                Action::Rate(Flow { per_second }, self.bucket(&form.repo, written))
+            }
+        })
+    }
+
+    fn bucket(&self, repo: &str, written: &str) -> Arc<Bucket> {
+        let before = self.before.and_then(|before| before.repos.get(repo));
+        let restrictions = before
+            .into_iter()
+            .flat_map(|before| &before.switched.restrictions);
+        let mut same = restrictions.filter(|each| *each.written == *written);
+        same.find_map(|each| match &each.action {
+            Action::Rate(_, bucket) => Some(Arc::clone(bucket)),
+            _ => None,
+        })
+        .unwrap_or_default()
+    }
+
+    fn finish(self) -> Switches {
+        let in_force = |(name, (plan, switched)): (RepoName, (Arc<Plan>, Switched))| {
+            let plan = Arc::downgrade(&plan);
+            let switched = Arc::new(switched);
+            (name, InForce { plan, switched })
+        };
+        let mut effective = self.effective;
+        effective.sort();
+        Switches {
+            digest: Digest::of(effective),
+            warnings: Vec::new(),
+            next_until: self.next_until,
+            repos: self.repos.into_iter().map(in_force).collect(),
+        }
+    }
+}
+
+/// Why an entry does not fit the set.
+struct Unfit {
+    message: String,
+    hint: String,
+}
+
+fn set_switch(
+    plan: &Plan,
+    switched: &mut Switched,
+    name: &str,
+    mode: SwitchMode,
+) -> Result<(), Unfit> {
+    if let Some(index) = plan.validators.iter().position(|each| *each.name == *name) {
+        switched.modes[index] = match mode {
+            SwitchMode::Enforce => Mode::Enforce,
+            SwitchMode::Shadow => Mode::Shadow,
+            SwitchMode::Off => Mode::Off,
+            SwitchMode::On => {
+                return Err(misfit(name, "validator", "`enforce`, `shadow` or `off`"));
+            }
+        };
+        return Ok(());
+    }
+    let executers = plan.executers.iter();
+    let executers = executers.map(|step| (step.name.as_deref(), step.locked));
+    let enrich = plan.enrich.steps.iter();
+    let enrich = enrich.map(|step| (Some(&*step.name), step.locked));
+    let mut steps = executers.chain(enrich);
+    let Some(index) = steps.clone().position(|(step, _)| step == Some(name)) else {
+        return Err(unknown(plan, name));
+    };
+    if steps.nth(index).is_some_and(|(_, locked)| locked) {
+        let message = format!("`{name}` is locked");
+        let hint = "its repo's document says that it always runs; change that document".to_owned();
+        return Err(Unfit { message, hint });
+    }
+    let runs = match mode {
+        SwitchMode::On => true,
+        SwitchMode::Off => false,
+        SwitchMode::Enforce | SwitchMode::Shadow => {
+            return Err(misfit(name, "step", "`on` or `off`"));
+        }
+    };
+    match index.checked_sub(plan.executers.len()) {
+        None => switched.executers[index] = runs,
+        Some(enrich) => switched.enrich[enrich] = runs,
+    }
+    Ok(())
+}
+
+fn misfit(name: &str, what: &str, modes: &str) -> Unfit {
+    Unfit {
+        message: format!("`{name}` is a {what}"),
+        hint: format!("its mode is {modes}"),
+    }
+}
+
+fn unknown(plan: &Plan, name: &str) -> Unfit {
+    let validators = plan.validators.iter().map(|each| &*each.name);
+    let executers = plan
+        .executers
+        .iter()
+        .filter_map(|each| each.name.as_deref());
+    let enrich = plan.enrich.steps.iter().map(|each| &*each.name);
+    let known: Vec<_> = validators.chain(executers).chain(enrich).collect();
+    Unfit {
+        message: format!(
+            "`{name}` is no validator, executer or enrich step of `{}`",
+            plan.repo
+        ),
+        hint: suggestion(name, &known),
+    }
+}
+
+/// Where a redirect goes.
+fn place(plan: &Plan, form: &RedirectForm) -> Result<(TargetId, TopicId), Unfit> {
+    let topics: Vec<_> = plan
+        .topics
+        .iter()
+        .map(crate::event::Topic::as_str)
+        .collect();
+    let topic = topics.iter().position(|topic| *topic == form.topic);
+    let topic = topic.ok_or_else(|| Unfit {
+        message: format!("the repo `{}` has no topic `{}`", plan.repo, form.topic),
+        hint: suggestion(&form.topic, &topics),
+    })?;
+    let labels = plan.producers();
+    let labels: Vec<_> = labels.iter().map(crate::event::Label::as_str).collect();
+    let label = match (&form.producer, labels.as_slice()) {
+        (Some(label), _) => label.as_str(),
+        (None, [only]) => only,
+        (None, _) => {
+            let message = "the repo has several producers".to_owned();
+            let hint = format!("add `producer`: one of {}", labels.join(", "));
+            return Err(Unfit { message, hint });
+        }
+    };
+    let mut targets = plan.targets.iter();
+    let target = targets.position(|target| target.producer.as_str() == label);
+    let target = target.ok_or_else(|| Unfit {
+        message: format!("the repo `{}` has no producer `{label}`", plan.repo),
+        hint: suggestion(label, &labels),
+    })?;
+    let target = u16::try_from(target).unwrap_or(u16::MAX);
+    Ok((
+        TargetId(target),
+        TopicId(u32::try_from(topic).unwrap_or(u32::MAX)),
+    ))
+}
+
+/// A restriction without what changes nothing of its effect.
+fn canonical(written: &Value) -> String {
+    let mut written = written.clone();
+    if let Value::Object(members) = &mut written {
+        members.retain(|name, _| !matches!(name.as_str(), "note" | "by" | "until"));
+        members.sort_keys();
+    }
+    written.to_string()
+}
