@@ -107,6 +107,15 @@ impl Delivery {
         self.start(to, records, stamp).outcome().await
     }
 
+    /// Whether records can be made safe somewhere; if not, why.
+    pub fn ready(&self) -> Result<(), &'static str> {
+        let status = self.status();
+        if !status.is_empty() && status.iter().all(|client| client.refuses.is_some()) {
+            return Err("no producer takes records: every cluster is away");
+        }
+        Ok(())
+    }
+
     /// Every client, for people to look at.
     pub fn status(&self) -> Vec<Status> {
         self.shared.registry.status()

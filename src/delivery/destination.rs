@@ -74,6 +74,16 @@ impl Destinations {
         }
     }
 
+    /// Whether these targets are bound here, in this order.
+    pub fn are(&self, targets: &[(Producer, Ack)]) -> bool {
+        let same = |(bound, (producer, ack)): (&Target, &(Producer, Ack))| {
+            bound.ack == *ack
+                && bound.producer.label == producer.label
+                && Arc::ptr_eq(&bound.producer.connections, &producer.connections)
+        };
+        self.targets.len() == targets.len() && self.targets.iter().zip(targets).all(same)
+    }
+
     /// Whether any of the targets would let a record through. With none, nothing needs to be read.
     pub fn open(&self) -> bool {
         self.targets.is_empty() || self.targets.iter().any(|target| target.producer.open())

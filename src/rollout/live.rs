@@ -1,6 +1,7 @@
 //! The live revision: one pointer, taken once a request.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use hashbrown::{HashMap, HashSet};
@@ -98,23 +99,43 @@ impl Revision {
 
 /// The revision that serves new requests.
 #[derive(Debug)]
-pub struct Live(ArcSwap<Revision>);
+pub struct Live {
+    revision: ArcSwap<Revision>,
+    draining: AtomicBool,
+}
 
 impl Default for Live {
     /// Before the first revision.
     fn default() -> Self {
-        Self(ArcSwap::from_pointee(Revision::before_the_first()))
+        let revision = ArcSwap::from_pointee(Revision::before_the_first());
+        Self { revision, draining: AtomicBool::new(false) }
     }
 }
 
 impl Live {
+    /// Whether new requests should come here; if not, why.
+    pub fn ready(&self) -> Result<(), &'static str> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("the process is draining");
+        }
+        if !self.revision.load().serving {
+            return Err("no revision is live; /api/revision says what is wrong with the documents");
+        }
+        Ok(())
+    }
+
+    /// From now on new requests should go elsewhere.
+    pub fn unready(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Takes the live revision for one request; it is held across awaits.
     pub fn current(&self) -> Arc<Revision> {
-        self.0.load_full()
+        self.revision.load_full()
     }
 
     /// Makes a revision live and gives back the one before.
     pub fn replace(&self, revision: Arc<Revision>) -> Arc<Revision> {
-        self.0.swap(revision)
+        self.revision.swap(revision)
     }
 }

@@ -1,0 +1,98 @@
+//! From a compiled set, the switches and what was made ready to a revision. Repos for which nothing
+//! changed are shared with the revision before.
+
+use std::sync::Arc;
+
+use crate::delivery::Delivery;
+use crate::document::set::{CompiledRepo, Set};
+use crate::document::switches::Switches;
+use crate::pipeline::{Pipeline, RepoName};
+use crate::rollout::live::{Digest, Key, Repo, Revision};
+use crate::rollout::stage::{Ready, chain};
+use crate::telemetry::meter::RepoMeter;
+use crate::telemetry::metrics::Metrics;
+
+/// What revisions are bound with.
+#[derive(Clone, Debug)]
+pub(super) struct Binder {
+    pub(super) delivery: Delivery,
+    pub(super) metrics: Metrics,
+}
+
+impl Binder {
+    pub(super) fn bind(
+        &self,
+        set: &Set,
+        switches: &Switches,
+        ready: &Ready,
+        before: &Revision,
+    ) -> Revision {
+        let bound = |(name, compiled): (&RepoName, &Arc<CompiledRepo>)| {
+            let before = before.repos.get(name);
+            (name.clone(), self.repo(name, compiled, switches, ready, before))
+        };
+        Revision {
+            digest: digest(set, switches, ready),
+            repos: set.repos.iter().map(bound).collect(),
+            without_document: set.without_document.iter().cloned().collect(),
+            paths: set.paths.clone(),
+            tables: Arc::clone(&ready.tables),
+            serving: true,
+        }
+    }
+
+    fn repo(
+        &self,
+        name: &RepoName,
+        compiled: &CompiledRepo,
+        switches: &Switches,
+        ready: &Ready,
+        before: Option<&Arc<Repo>>,
+    ) -> Arc<Repo> {
+        let switched = switches.of(name, &compiled.plan);
+        let producers: Vec<_> = compiled
+            .plan
+            .targets
+            .iter()
+            .filter_map(|target| {
+                let (_, producer) = ready.producers.get(&target.producer)?;
+                Some((producer.clone(), target.ack))
+            })
+            .collect();
+        if let Some(before) = before {
+            let same_plan = Arc::ptr_eq(&before.pipeline.plan, &compiled.plan);
+            let same_producers = before.destinations.are(&producers);
+            if same_plan && same_producers && *before.pipeline.switched == *switched {
+                return Arc::clone(before);
+            }
+        }
+        let plan = Arc::clone(&compiled.plan);
+        Arc::new(Repo {
+            destinations: self.delivery.bind(producers, &plan.topics),
+            device: compiled.device.clone(),
+            keys: plan.access.keys.iter().map(|key| resolve(name, key)).collect(),
+            meter: RepoMeter::new(&self.metrics, name.as_str()),
+            pipeline: Pipeline { plan, switched },
+        })
+    }
+}
+
+/// Resolves a key's secret. A secret that cannot be had degrades its repo: see [`Key::secret`].
+fn resolve(repo: &RepoName, key: &crate::pipeline::access::Key) -> Key {
+    let secret = key
+        .secret
+        .resolve()
+        .inspect_err(|error| {
+            let why = chain(error);
+            tracing::error!(%repo, key = %key.id, why, "key cannot be checked: its secret is missing");
+        })
+        .ok();
+    Key { id: key.id.as_ref().into(), secret }
+}
+
+/// Of the set, with the effective switches and the content of files that no document binds.
+fn digest(set: &Set, switches: &Switches, ready: &Ready) -> Digest {
+    let table = ready.tables.ip.iter().map(|table| table.summary().digest.bytes().to_vec());
+    let documents = [set.digest.as_str(), switches.digest.as_str()];
+    Digest::of(documents.into_iter().map(|digest| digest.as_bytes().to_vec()).chain(table))
+}

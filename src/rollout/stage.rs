@@ -1,0 +1,166 @@
+//! Making ready what a set needs before it can go live: clients that answer, tables in memory, the
+//! device map. What cannot be made ready is told by document, so that it can be held.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::delivery::{Connected, Producer};
+use crate::document::set::Set;
+use crate::event::Label;
+use crate::sink;
+use crate::tables::{self, Tables};
+
+/// What a set needs, ready to be used. What did not change is shared with the set before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ready {
+    /// By label, with what each was compiled to; only those in use.
+    pub(super) producers: BTreeMap<Label, (sink::Spec, Producer)>,
+    /// The enrichment data.
+    pub(super) tables: Arc<Tables>,
+    ip: Option<(tables::Spec, Stamps)>,
+}
+
+/// When the files of a table were last changed, and their sizes.
+type Stamps = Vec<Option<(SystemTime, u64)>>;
+
+impl Ready {
+    /// Whether a file that is not bound to a digest has changed since it was loaded.
+    pub(super) fn files_changed(&self, base: &Path) -> bool {
+        self.ip.as_ref().is_some_and(|(spec, stamps)| stamps_of(spec, base) != *stamps)
+    }
+
+    /// Takes the tables of a set: those before, if nothing changed, or loads them. Blocking.
+    pub(super) fn load_tables(&mut self, set: &Set, base: &Path) -> Result<(), tables::Error> {
+        let Some(spec) = &set.tables.ip else {
+            self.tables = Arc::default();
+            self.ip = None;
+            return Ok(());
+        };
+        let stamps = stamps_of(spec, base);
+        let wanted = Some((spec.clone(), stamps));
+        if self.ip == wanted {
+            return Ok(());
+        }
+        let table = tables::load(&at_base(spec, base))?;
+        let summary = table.summary();
+        tracing::info!(
+            ranges_v4 = summary.ranges_v4,
+            ranges_v6 = summary.ranges_v6,
+            rows = summary.rows,
+            bytes = summary.bytes,
+            "ip table loaded"
+        );
+        self.tables = Arc::new(Tables { ip: Some(Arc::new(table)) });
+        self.ip = wanted;
+        Ok(())
+    }
+
+    /// The producers of a set that are not these already.
+    pub(super) fn unlike(&self, set: &Set) -> Vec<(Label, sink::Spec)> {
+        let known = |label: &Label| self.producers.get(label).map(|(spec, _)| spec);
+        let used = set.producers_in_use();
+        used.into_iter().filter(|(label, spec)| known(label) != Some(spec)).collect()
+    }
+
+    /// Takes producers that were asked for; drops those that the set does not use.
+    pub(super) fn take(&mut self, set: &Set, asked: &Answers) -> Result<(), Vec<String>> {
+        let mut silent = Vec::new();
+        for (label, spec) in self.unlike(set) {
+            match asked.of(&label, &spec) {
+                Some(Answer::Ready(producer)) => {
+                    self.producers.insert(label, (spec, producer.clone()));
+                }
+                Some(Answer::Silent(producer, why)) => {
+                    if self.producers.contains_key(&label) {
+                        silent.push(format!("producer `{label}`: {why}"));
+                    } else {
+                        tracing::warn!(%label, why, "producer does not answer yet");
+                        self.producers.insert(label, (spec, producer.clone()));
+                    }
+                }
+                Some(Answer::Failed(why)) => silent.push(format!("producer `{label}`: {why}")),
+                None => silent.push(format!("producer `{label}` was not asked for")),
+            }
+        }
+        let used = set.producers_in_use();
+        self.producers.retain(|label, _| used.contains_key(label));
+        if silent.is_empty() { Ok(()) } else { Err(silent) }
+    }
+}
+
+/// What came of asking producers whether they answer. Kept until the set changes, so that nobody
+/// silent is asked again and again.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Vec<(Label, sink::Spec, Answer)>);
+
+#[derive(Debug)]
+enum Answer {
+    Ready(Producer),
+    Silent(Producer, String),
+    Failed(String),
+}
+
+impl Answers {
+    /// Notes answers in the order of what was wanted.
+    pub(super) fn note(&mut self, wanted: Vec<(Label, sink::Spec)>, connected: Vec<Connected>) {
+        for ((label, spec), connected) in wanted.into_iter().zip(connected) {
+            let answer = match connected {
+                Connected::Ready(producer) => Answer::Ready(producer),
+                Connected::Silent(producer, error) => Answer::Silent(producer, chain(&error)),
+                Connected::Failed(error) => Answer::Failed(chain(&error)),
+            };
+            self.0.push((label, spec, answer));
+        }
+    }
+
+    /// Whether it was asked.
+    pub(super) fn knows(&self, label: &Label, spec: &sink::Spec) -> bool {
+        self.of(label, spec).is_some()
+    }
+
+    /// Forgets everything: what was asked for is in use now.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Forgets all that the documents do not ask for any more, and what has been taken.
+    pub(super) fn keep(&mut self, wanted: &[(Label, sink::Spec)]) {
+        self.0.retain(|(label, spec, _)| wanted.iter().any(|(l, s)| l == label && s == spec));
+    }
+
+    fn of(&self, label: &Label, spec: &sink::Spec) -> Option<&Answer> {
+        let found = self.0.iter().find(|(l, s, _)| l == label && s == spec);
+        found.map(|(_, _, answer)| answer)
+    }
+}
+
+/// An error with all its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Relative paths are looked for beside the documents.
+fn at_base(spec: &tables::Spec, base: &Path) -> tables::Spec {
+    let mut spec = spec.clone();
+    for file in &mut spec.files {
+        file.path = base.join(&file.path);
+    }
+    spec
+}
+
+fn stamps_of(spec: &tables::Spec, base: &Path) -> Stamps {
+    let stamp = |path: PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    spec.files.iter().map(|file| stamp(base.join(&file.path))).collect()
+}
