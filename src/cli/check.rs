@@ -1,9 +1,117 @@
-//! `weir check`.
-use crate::cli::Output;
+//! `weir check`: compiles documents without running them, and prints all that is wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-/// What it takes.
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::center::{Contents, Unreadable, directory};
+use crate::cli::{Output, print, print_json};
+use crate::document::diagnostic::{Diagnostic, Severity};
+use crate::document::digest::{Content, DataId};
+use crate::document::set::{self, Compilation, Input};
+use crate::document::switches;
+use crate::telemetry::clock;
+
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {}
-pub(super) fn run(_arguments: &Arguments, _output: Output) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub(super) struct Arguments {
+    /// A directory of documents, or one document in it.
+    #[arg(value_name = "DIR|FILE")]
+    path: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    ok: bool,
+    /// The digest of the set, if it compiles.
+    set: Option<String>,
+    /// How many documents were looked at.
+    documents: usize,
+    /// How many repos the set has.
+    repos: usize,
+    diagnostics: Vec<Diagnostic>,
+}
+
+pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<ExitCode> {
+    let report = check(&arguments.path)?;
+    match output {
+        Output::Json => print_json(&report)?,
+        Output::Human => print(&told(&report))?,
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Documents as the compiler takes them.
+pub(super) fn documents(contents: &Contents) -> BTreeMap<DataId, Result<Content, String>> {
+    let document = |(name, content): (&String, &Result<String, Unreadable>)| {
+        let content = content.as_ref().map(|text| Content::new(text.as_str()));
+        (DataId::new(name), content.map_err(|Unreadable(why)| why.clone()))
+    };
+    contents.iter().map(document).collect()
+}
+
+/// Compiles a directory as it would be compiled at a start.
+pub(super) fn compile(folder: &Path) -> anyhow::Result<Compilation> {
+    let contents = directory::read(folder)?;
+    anyhow::ensure!(
+        !contents.is_empty(),
+        "there are no documents in {}: they are files such as `weir.repo.events.yaml`",
+        folder.display()
+    );
+    let documents = documents(&contents);
+    let mut compilation =
+        set::compile(&Input { documents: &documents, previous: None, run_samples: true });
+    check_switches(&documents, &mut compilation);
+    Ok(compilation)
+}
+
+fn check(path: &Path) -> anyhow::Result<Report> {
+    let (folder, only) = if path.is_file() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let name = path.file_stem().and_then(|name| name.to_str()).context("a file without a name")?;
+        (folder.unwrap_or(Path::new(".")), Some(name))
+    } else {
+        (path, None)
+    };
+    let compilation = compile(folder)?;
+    let of_document = |found: &Diagnostic| only.is_none_or(|only| found.document == only);
+    let diagnostics: Vec<_> = compilation.diagnostics.into_iter().filter(of_document).collect();
+    let set = compilation.set.as_ref();
+    Ok(Report {
+        ok: diagnostics.iter().all(|found| found.severity != Severity::Error),
+        set: set.map(|set| set.digest.to_string()),
+        documents: set.map_or(0, |set| set.entries.len()),
+        repos: set.map_or(0, |set| set.repos.len()),
+        diagnostics,
+    })
+}
+
+/// Switches are compiled against the set that they are for.
+fn check_switches(
+    documents: &BTreeMap<DataId, Result<Content, String>>,
+    compilation: &mut Compilation,
+) {
+    let Some(set) = &compilation.set else { return };
+    let Some(name) = &set.switches else { return };
+    if let Some(Ok(content)) = documents.get(name) {
+        let compiled = switches::compile(name, content, set, clock::timestamp(), None);
+        let found = compiled.map_or_else(|problems| problems, |switches| switches.warnings);
+        compilation.diagnostics.extend(found);
+    }
+}
+
+fn told(report: &Report) -> String {
+    let mut lines: Vec<_> = report.diagnostics.iter().map(ToString::to_string).collect();
+    let errors = report.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    let warnings = report.diagnostics.len() - errors;
+    lines.push(match (&report.set, report.ok) {
+        (Some(set), true) => format!(
+            "{} documents and {} repos compile; the set is {set} ({warnings} warnings)",
+            report.documents, report.repos
+        ),
+        _ => format!("{errors} errors, {warnings} warnings: nothing of this would go live"),
+    });
+    lines.join("\n")
 }
