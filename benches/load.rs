@@ -1,0 +1,79 @@
+//! A load from this process: connections that each send prepared requests one after another, for a
+//! bounded time. The requests are bytes made beforehand, so that sending costs little.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answered {
+    pub(crate) requests: u64,
+    /// Requests whose status was not 200.
+    pub(crate) failed: u64,
+}
+
+/// A request as bytes: `POST path` with this body.
+pub(crate) fn request(path: &str, body: &[u8], gzip: bool) -> Vec<u8> {
+    let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         X-Weir-Key: bench-key\r\nX-Forwarded-For: 192.0.2.200\r\n{encoding}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Sends from `connections` connections for this long. Each begins elsewhere in the requests.
+pub(crate) fn send(
+    address: &str,
+    requests: &[Vec<u8>],
+    connections: usize,
+    time: Duration,
+) -> Answered {
+    let (sent, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+    let end = Instant::now() + time;
+    std::thread::scope(|scope| {
+        for connection in 0..connections {
+            let (sent, failed) = (&sent, &failed);
+            scope.spawn(move || {
+                let mut stream = TcpStream::connect(address).expect("the gateway listens");
+                stream.set_nodelay(true).expect("a socket option");
+                let mut buffer = vec![0; 64 * 1024];
+                let begin = connection * requests.len() / connections;
+                for request in requests.iter().cycle().skip(begin) {
+                    if Instant::now() >= end {
+                        break;
+                    }
+                    stream.write_all(request).expect("the gateway reads");
+                    if !answered_well(&mut stream, &mut buffer) {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    Answered { requests: sent.into_inner(), failed: failed.into_inner() }
+}
+
+/// Reads one reply; whether its status is 200.
+fn answered_well(stream: &mut TcpStream, buffer: &mut [u8]) -> bool {
+    let mut read = 0;
+    loop {
+        let bytes = stream.read(&mut buffer[read..]).expect("the gateway answers");
+        assert!(bytes > 0, "the gateway closed the connection");
+        read += bytes;
+        let reply = &buffer[..read];
+        if let Some(end) = memchr::memmem::find(reply, b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&reply[..end]).to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1).expect("a reply with its length");
+            let length: usize =
+                length.split("\r\n").next().and_then(|n| n.parse().ok()).expect("a length");
+            if read >= end + 4 + length {
+                return head.starts_with("http/1.1 200");
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What Weir costs: CPU time and instructions per event, events a second and core of CPU with a real
+//! Kafka acknowledging, memory. Every figure stands beside the same work done plainly (a tree by
+//! `serde_json::Value`, a future per record) in the same run; nothing is asserted.
+//!
+//! `cargo bench` runs all of it; `cargo bench -- steps` and `cargo bench -- kafka` a part.
+
+mod corpus;
+mod kafka;
+mod load;
+mod peer;
+mod process;
+mod steps;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["peer", address, brokers] => peer::serve(address, brokers),
+        ["loop", step, rounds] => steps::repeat(step, rounds.parse().expect("a number of rounds")),
+        ["steps"] => steps::print(),
+        ["kafka"] => kafka::print(),
+        _ => {
+            steps::print();
+            kafka::print();
+        }
+    }
+}
