@@ -16,6 +16,7 @@ pub mod repo;
 pub mod route;
 pub mod samples;
 pub mod schema;
+pub mod schemas;
 pub mod scope;
 pub mod set;
 pub mod shape;
