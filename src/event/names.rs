@@ -75,10 +75,6 @@ impl Hash {
     fn choose(names: &[(Head, u32)], size: usize) -> Self {
         let shift = 64 - size.trailing_zeros();
         let factor = |n: u64| (2 * n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let tried = (0..TRIES).map(|n| Self {
-            factor: factor(n),
-            shift,
-        });
         let clashes = |hash: &Self| {
             let mut taken = vec![false; size];
             let again = |(head, len): &&(Head, u32)| {
@@ -86,12 +82,30 @@ impl Hash {
             };
             names.iter().filter(again).count()
         };
-        tried.min_by_key(clashes).unwrap_or_default()
+        let mut best = (usize::MAX, Self::default());
+        let tries = if names.len() <= FEW { TRIES } else { 1 };
+        for n in 0..tries {
+            let hash = Self {
+                factor: factor(n),
+                shift,
+            };
+            let count = clashes(&hash);
+            if count < best.0 {
+                best = (count, hash);
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        best.1
     }
 }
 
-/// How many hashes are tried for one table: enough that up to 30 names do not clash at all.
+/// How many hashes are tried for a table of few names: enough that 30 of them hardly ever clash.
 const TRIES: u64 = 256;
+
+/// More names than these clash whatever the hash, and trying would take long.
+const FEW: usize = 64;
 
 /// The first 16 bytes of a key, zeros after its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
