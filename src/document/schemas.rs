@@ -8,13 +8,17 @@ use serde_json::{Map, Value};
 use crate::document::catalog::CatalogForm;
 use crate::document::index::IndexForm;
 use crate::document::producers::ProducersForm;
+use crate::document::repo::RepoForm;
 use crate::document::schema;
+use crate::document::switches::SwitchesForm;
 use crate::document::tables::TablesForm;
 
 /// Every kind, as it stands in a dataId, with its schema.
 pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("index", of::<IndexForm>("index")),
+        ("switches", of::<SwitchesForm>("switches")),
+        ("repo", of::<RepoForm>("repo")),
         ("catalog", of::<CatalogForm>("catalog")),
         ("producers", of::<ProducersForm>("producers")),
         ("tables", of::<TablesForm>("tables")),

@@ -9,25 +9,32 @@ use crate::document::condition::ConditionForm;
 use crate::document::diagnostic::{At, Diagnostics};
 use crate::document::enrich::EnrichForm;
 use crate::document::executer::ExecuterForm;
+use crate::document::route::{Defaults, DeliveryForm, RouteForm};
 use crate::document::samples::{MOST, SampleForm, run};
-use crate::document::scope::{Scope, World};
+use crate::document::scope::{Producer, Scope, World};
 use crate::document::validate::{ValidatorForm, compile};
-use crate::event::Depth;
+use crate::event::{Depth, Label, Path};
 use crate::pipeline::access::{Access, Limits};
 use crate::pipeline::decode::{Format, Input};
-use crate::pipeline::route::Router;
 use crate::pipeline::switched::Switched;
 use crate::pipeline::{Pipeline, Plan, RepoName};
 
 const ROOT: At<'static> = At::ROOT;
+const FILES: Producer = Producer {
+    message_max: 1 << 20,
+    file: true,
+};
 
 /// A repo that takes shop events.
 fn repo(format: Format) -> (Pipeline, device::Step) {
     let world = World {
         geo_columns: Some(vec!["city".to_owned()]),
+        producers: [(Label::new("files"), FILES)].into(),
         ..World::default()
     };
     let mut scope = Scope::new("weir.repo.shop", &world);
+    let shops = vec!["north".to_owned(), "south".to_owned()];
+    scope.values = vec![(Path::parse("shop").unwrap(), shops)];
     let constraint: ConditionForm =
         serde_json::from_value(json!({ "any": [ { "field": "event", "exists": true }, { "field": "message", "exists": true } ] }))
             .unwrap();
@@ -53,6 +60,20 @@ fn repo(format: Format) -> (Pipeline, device::Step) {
     let executers = executers.collect();
     let enrich = enrich.compile(&mut scope, &ROOT, &RepoName::new("shop"));
     let validators = compile(&validators, None, &mut scope, &ROOT);
+    let route: RouteForm = serde_json::from_value(json!({
+        "match": "all",
+        "rules": [
+            { "when": { "field": "event", "eq": "pay" }, "to": [{ "producer": "files", "topic": "paid" }] },
+            { "to": [{ "producer": "files", "topic": "events_{{ shop }}", "else": "events_other" }] },
+        ],
+    }))
+    .unwrap();
+    let defaults = Defaults {
+        delivery: DeliveryForm::Sync,
+        event_limit: 1 << 16,
+        growth: 1 << 14,
+    };
+    let router = route.compile(defaults, &mut scope, &ROOT);
     let step = device::Step {
         identifiers: Vec::new(),
         id_as: scope.field(&ROOT, "device"),
@@ -67,9 +88,9 @@ fn repo(format: Format) -> (Pipeline, device::Step) {
         executers,
         enrich,
         validators,
-        router: Router::default(),
-        targets: Vec::new(),
-        topics: Vec::new(),
+        router,
+        targets: scope.targets,
+        topics: scope.topics,
         rejects: None,
         growth: 1 << 14,
         errors_shown: 20,
@@ -215,6 +236,34 @@ fn every_field_that_differs_is_told() {
             format!(
                 "/samples/0/expect/absent/1: `is_new` of the sample `one` should not be there, and is `null` | {hint}"
             ),
+        ]
+    );
+}
+
+#[test]
+fn topics_are_compared_as_a_set() {
+    let goes_to = |event: &str, expect: Value| {
+        let mut expect = expect;
+        expect["outcome"] = "accepted".into();
+        said_of(json!({ "event": { "event": event, "shop": "north" }, "expect": expect }))
+    };
+    assert_eq!(goes_to("view", json!({ "topic": "events_north" })), [""; 0]);
+    assert_eq!(
+        goes_to("pay", json!({ "topics": [ "paid", "events_north" ] })),
+        [""; 0]
+    );
+    assert_eq!(
+        goes_to("pay", json!({ "topic": "paid" })),
+        [
+            "/samples/0/expect/topic: the sample `one` should go to `paid`, and goes to \
+             `events_north` and `paid` | look at `route` and `values`, or change the sample"
+        ]
+    );
+    assert_eq!(
+        goes_to("view", json!({ "topics": [ "event_north" ] })),
+        [
+            "/samples/0/expect/topics: the sample `one` should go to `event_north`, and goes to \
+             `events_north` | no route leads to `event_north`; did you mean `events_north`?"
         ]
     );
 }

@@ -1,4 +1,4 @@
-//! The schemas against the files in `schemas/` and against JSON Schema itself.
+//! The schemas against the files in `schemas/`, against JSON Schema itself, and against the examples.
 
 use std::fs;
 use std::path::Path;
