@@ -158,3 +158,6 @@ impl<'r> Request<'r> {
         (context, self.body)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! out and compared with what it was before.
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::event::{Batch, Class, Effect, Fate, Record, Records, TargetId, Violation};
@@ -75,7 +76,7 @@ pub struct Shown {
     /// `P0` to `P3`.
     pub priority: &'static str,
     /// The headers.
-    pub headers: serde_json::Map<String, serde_json::Value>,
+    pub headers: serde_json::Map<String, Value>,
     /// The payload, where it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Box<RawValue>>,
@@ -281,15 +282,15 @@ impl<H: Fn(TargetId) -> Vec<&'static str>> Telling<'_, H> {
             };
             (name.to_owned(), value.into())
         };
+        let constant = target.iter().flat_map(|target| target.headers.iter());
+        let constant = constant.map(|(name, value)| (name.to_string(), Value::from(&**value)));
+        let named = (self.headers)(record.target).into_iter();
         Shown {
             producer: target.map_or_else(String::new, |target| target.producer.to_string()),
             topic: topic.map_or_else(String::new, ToString::to_string),
             key: key.map(|key| String::from_utf8_lossy(key).into_owned()),
             priority: record.priority.as_str(),
-            headers: (self.headers)(record.target)
-                .into_iter()
-                .map(header)
-                .collect(),
+            headers: constant.chain(named.map(header)).collect(),
             payload: payload.then(|| raw(record.payload.of(buffer))).flatten(),
         }
     }
