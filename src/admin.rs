@@ -86,7 +86,11 @@ pub struct Server {
 impl Server {
     /// Listens; everything that can fail is done here.
     pub async fn bind(address: SocketAddr, settings: &Settings) -> Result<Self, Error> {
-        let token = settings.token.as_ref().map(|token| token.reference().resolve()).transpose()?;
+        let token = settings
+            .token
+            .as_ref()
+            .map(|token| token.reference().resolve())
+            .transpose()?;
         if token.is_none() && !address.ip().is_loopback() {
             return Err(Error::Open(address));
         }
@@ -133,5 +137,8 @@ fn routes(state: Arc<State>, token: Option<Secret>) -> Router {
 
 /// What Prometheus reads.
 async fn exposition(Shared(state): Shared<Arc<State>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], expose(&state.registry))
+    (
+        [(CONTENT_TYPE, metrics::CONTENT_TYPE)],
+        expose(&state.registry),
+    )
 }

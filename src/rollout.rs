@@ -77,7 +77,10 @@ impl Rollout {
             live: Arc::clone(live),
             history: Arc::clone(history),
             retired: retired.clone(),
-            binder: Binder { delivery: delivery.clone(), metrics: metrics.clone() },
+            binder: Binder {
+                delivery: delivery.clone(),
+                metrics: metrics.clone(),
+            },
             metrics: metrics.clone(),
         };
         let reconciler = Reconciler::new(
@@ -87,12 +90,19 @@ impl Rollout {
             delivery.clone(),
             publisher,
         );
-        Ok(Self { reconciler, retired, metrics: metrics.clone() })
+        Ok(Self {
+            reconciler,
+            retired,
+            metrics: metrics.clone(),
+        })
     }
 
     /// Reconciles until the process drains.
     pub fn spawn(self, tasks: &Tasks) {
         tasks.spawn("rollout", self.reconciler.run(tasks.stop_signal()));
-        tasks.spawn("retired revisions", self.retired.run(self.metrics, tasks.stop_signal()));
+        tasks.spawn(
+            "retired revisions",
+            self.retired.run(self.metrics, tasks.stop_signal()),
+        );
     }
 }

@@ -104,7 +104,11 @@ pub fn load(
     serde_path_to_error::deserialize(written).map_err(|error| {
         let path = error.path().to_string();
         let variable = format!("WEIR_{}", path.to_uppercase().replace('.', "_"));
-        Error::Value { path, variable, message: error.into_inner().to_string() }
+        Error::Value {
+            path,
+            variable,
+            message: error.into_inner().to_string(),
+        }
     })
 }
 
@@ -118,10 +122,14 @@ fn as_written(settings: &Settings) -> Value {
 }
 
 fn read(path: &Path) -> Result<Value, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    toml::from_str(&text)
-        .map_err(|source| Error::Parse { path: path.to_owned(), source: Box::new(source) })
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| Error::Parse {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// Replaces every leaf whose variable is set.
@@ -142,7 +150,10 @@ fn like(default: &Value, text: String) -> Value {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         }
         Value::Array(_) => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
             items.map(|item| Value::String(item.to_owned())).collect()
         }
         _ => Value::String(text),
@@ -188,8 +199,12 @@ mod tests {
             "WEIR_LISTEN" | "WEIR_ADMIN" => Some("127.0.0.1:2".to_owned()),
             _ => None,
         };
-        let settings =
-            load(Some(file.path()), variable, flags(json!({"admin": "127.0.0.1:3"}))).unwrap();
+        let settings = load(
+            Some(file.path()),
+            variable,
+            flags(json!({"admin": "127.0.0.1:3"})),
+        )
+        .unwrap();
         assert_eq!(settings.state, Path::new("/a"));
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.admin.port(), 3);

@@ -45,14 +45,22 @@ pub(super) async fn run(
     let body = match (question.event, question.body) {
         (Some(event), None) => event.get().replace(['\n', '\r'], " ").into_bytes(),
         (None, Some(body)) => body.into_bytes(),
-        _ => return Err(refused("question", "send either `event` or `body`".to_owned())),
+        _ => {
+            return Err(refused(
+                "question",
+                "send either `event` or `body`".to_owned(),
+            ));
+        }
     };
     let revision = state.live.current();
     let Found::Repo(repo) = revision.repo(&question.repo) else {
         return Err(Error {
             status: StatusCode::NOT_FOUND,
             code: "repo",
-            message: format!("the live revision does not serve a repo `{}`", question.repo),
+            message: format!(
+                "the live revision does not serve a repo `{}`",
+                question.repo
+            ),
         });
     };
     let address = question.address.unwrap_or(IpAddr::from([127, 0, 0, 1]));
@@ -66,9 +74,15 @@ pub(super) async fn run(
         id: "explain",
     };
     let explained = state.gateway.explain(request);
-    explained.map(Json).map_err(|error| refused("body", error.to_string()))
+    explained
+        .map(Json)
+        .map_err(|error| refused("body", error.to_string()))
 }
 
 fn refused(code: &'static str, message: String) -> Error {
-    Error { status: StatusCode::BAD_REQUEST, code, message }
+    Error {
+        status: StatusCode::BAD_REQUEST,
+        code,
+        message,
+    }
 }

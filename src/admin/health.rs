@@ -15,6 +15,9 @@ pub(super) async fn live() -> &'static str {
 pub(super) async fn ready(Shared(state): Shared<Arc<State>>) -> (StatusCode, String) {
     match state.live.ready().and_then(|()| state.delivery.ready()) {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+        Err(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {why}\n"),
+        ),
     }
 }

@@ -40,14 +40,21 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<ExitC
         Output::Json => print_json(&report)?,
         Output::Human => print(&told(&report))?,
     }
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Documents as the compiler takes them.
 pub(super) fn documents(contents: &Contents) -> BTreeMap<DataId, Result<Content, String>> {
     let document = |(name, content): (&String, &Result<String, Unreadable>)| {
         let content = content.as_ref().map(|text| Content::new(text.as_str()));
-        (DataId::new(name), content.map_err(|Unreadable(why)| why.clone()))
+        (
+            DataId::new(name),
+            content.map_err(|Unreadable(why)| why.clone()),
+        )
     };
     contents.iter().map(document).collect()
 }
@@ -61,26 +68,40 @@ pub(super) fn compile(folder: &Path) -> anyhow::Result<Compilation> {
         folder.display()
     );
     let documents = documents(&contents);
-    let mut compilation =
-        set::compile(&Input { documents: &documents, previous: None, run_samples: true });
+    let mut compilation = set::compile(&Input {
+        documents: &documents,
+        previous: None,
+        run_samples: true,
+    });
     check_switches(&documents, &mut compilation);
     Ok(compilation)
 }
 
 fn check(path: &Path) -> anyhow::Result<Report> {
     let (folder, only) = if path.is_file() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let name = path.file_stem().and_then(|name| name.to_str()).context("a file without a name")?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .context("a file without a name")?;
         (folder.unwrap_or(Path::new(".")), Some(name))
     } else {
         (path, None)
     };
     let compilation = compile(folder)?;
     let of_document = |found: &Diagnostic| only.is_none_or(|only| found.document == only);
-    let diagnostics: Vec<_> = compilation.diagnostics.into_iter().filter(of_document).collect();
+    let diagnostics: Vec<_> = compilation
+        .diagnostics
+        .into_iter()
+        .filter(of_document)
+        .collect();
     let set = compilation.set.as_ref();
     Ok(Report {
-        ok: diagnostics.iter().all(|found| found.severity != Severity::Error),
+        ok: diagnostics
+            .iter()
+            .all(|found| found.severity != Severity::Error),
         set: set.map(|set| set.digest.to_string()),
         documents: set.map_or(0, |set| set.entries.len()),
         repos: set.map_or(0, |set| set.repos.len()),
@@ -104,7 +125,11 @@ fn check_switches(
 
 fn told(report: &Report) -> String {
     let mut lines: Vec<_> = report.diagnostics.iter().map(ToString::to_string).collect();
-    let errors = report.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    let errors = report
+        .diagnostics
+        .iter()
+        .filter(|found| found.severity == Severity::Error)
+        .count();
     let warnings = report.diagnostics.len() - errors;
     lines.push(match (&report.set, report.ok) {
         (Some(set), true) => format!(

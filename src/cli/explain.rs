@@ -50,13 +50,23 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<ExitC
 fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
     let compilation = check::compile(&arguments.documents)?;
     let Some(set) = compilation.set else {
-        let errors = compilation.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        let errors = compilation
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity == Severity::Error);
         bail!("the documents do not compile\n{}", lines(errors));
     };
-    let found = set.repos.iter().find(|(name, _)| name.as_str() == arguments.repo);
+    let found = set
+        .repos
+        .iter()
+        .find(|(name, _)| name.as_str() == arguments.repo);
     let Some((_, repo)) = found else {
         let names: Vec<_> = set.repos.keys().map(ToString::to_string).collect();
-        bail!("no repo `{}` compiles; those that do: {}", arguments.repo, names.join(", "));
+        bail!(
+            "no repo `{}` compiles; those that do: {}",
+            arguments.repo,
+            names.join(", ")
+        );
     };
     let pipeline = Pipeline {
         switched: Arc::new(Switched::as_written(&repo.plan)),
@@ -86,7 +96,9 @@ fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
 fn body(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_end(&mut body).context("read standard input")?;
+        std::io::stdin()
+            .read_to_end(&mut body)
+            .context("read standard input")?;
     } else {
         body = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
     }
@@ -102,12 +114,16 @@ fn body(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Paths are looked for beside the documents, as at run time.
 fn tables(set: &Set, base: &Path) -> anyhow::Result<Tables> {
-    let Some(spec) = &set.tables.ip else { return Ok(Tables::default()) };
+    let Some(spec) = &set.tables.ip else {
+        return Ok(Tables::default());
+    };
     let mut spec = spec.clone();
     for file in &mut spec.files {
         file.path = base.join(&file.path);
     }
-    Ok(Tables { ip: Some(Arc::new(tables::load(&spec)?)) })
+    Ok(Tables {
+        ip: Some(Arc::new(tables::load(&spec)?)),
+    })
 }
 
 fn told(explanation: &Explanation) -> String {
@@ -137,7 +153,10 @@ fn told_event(event: &Explained) -> String {
     for found in &event.violations {
         let validator = found.validator.as_deref().unwrap_or("pipeline");
         let (code, field, message) = (found.code, &found.field, &found.message);
-        text.push_str(&format!("\n  {}: {code} by {validator} at {field}: {message}", found.effect));
+        text.push_str(&format!(
+            "\n  {}: {code} by {validator} at {field}: {message}",
+            found.effect
+        ));
     }
     for record in &event.records {
         text.push_str(&told_record("  record", record));
@@ -146,11 +165,20 @@ fn told_event(event: &Explained) -> String {
 }
 
 fn told_record(what: &str, record: &Shown) -> String {
-    let key = record.key.as_deref().map(|key| format!(", key {key}")).unwrap_or_default();
+    let key = record
+        .key
+        .as_deref()
+        .map(|key| format!(", key {key}"))
+        .unwrap_or_default();
     let (producer, topic, priority) = (&record.producer, &record.topic, record.priority);
     format!("\n{what}: producer {producer}, topic {topic}, {priority}{key}")
 }
 
-fn lines<'d>(diagnostics: impl Iterator<Item = &'d crate::document::diagnostic::Diagnostic>) -> String {
-    diagnostics.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn lines<'d>(
+    diagnostics: impl Iterator<Item = &'d crate::document::diagnostic::Diagnostic>,
+) -> String {
+    diagnostics
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

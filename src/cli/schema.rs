@@ -18,13 +18,18 @@ pub(super) fn run(arguments: &Arguments, _output: Output) -> anyhow::Result<Exit
     let all = schemas::all();
     match &arguments.kind {
         None => {
-            let all: Map<String, Value> =
-                all.into_iter().map(|(kind, schema)| (kind.to_owned(), schema)).collect();
+            let all: Map<String, Value> = all
+                .into_iter()
+                .map(|(kind, schema)| (kind.to_owned(), schema))
+                .collect();
             print_json(&all)?;
         }
         Some(wanted) => {
             let kinds: Vec<_> = all.iter().map(|(kind, _)| *kind).collect();
-            let message = format!("there is no kind `{wanted}`; there are {}", kinds.join(", "));
+            let message = format!(
+                "there is no kind `{wanted}`; there are {}",
+                kinds.join(", ")
+            );
             let found = all.into_iter().find(|(kind, _)| kind == wanted);
             print_json(&found.context(message)?.1)?;
         }

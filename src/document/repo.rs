@@ -15,13 +15,15 @@ use crate::document::diagnostic::{At, Diagnostics};
 use crate::document::enrich::EnrichForm;
 use crate::document::executer::ExecuterForm;
 use crate::document::repo::access::{AuthForm, CorsForm, InputForm, RateForm};
-use crate::document::route::{AckForm, DeliveryForm, EventIdForm, RejectsForm, RouteForm};
+use crate::document::route::{Defaults, DeliveryForm, EventIdForm, RejectsForm, RouteForm};
+use crate::document::samples::{self, SampleForm};
 use crate::document::scope::{Scope, World};
 use crate::document::validate::{self, ValidatorForm, ValidatorsForm};
 use crate::event::Path;
 use crate::pipeline::executer::Step;
-use crate::pipeline::route::Router;
-use crate::pipeline::{Plan, RepoName};
+use crate::pipeline::route::Rejects;
+use crate::pipeline::switched::Switched;
+use crate::pipeline::{Pipeline, Plan, RepoName};
 use crate::unit::Size;
 
 /// One kind of traffic.
@@ -68,8 +70,6 @@ pub struct RepoForm {
     /// Whether the reply waits until every record is safe (default `sync`).
     #[serde(default)]
     pub delivery: DeliveryForm,
-    /// When a record is safe, where the target does not say it; stands over `delivery`.
-    pub ack: Option<AckForm>,
     /// What identifies an event; without it the repo and the event as received.
     pub event_id: Option<EventIdForm>,
     /// How many errors a reply shows (default 20).
@@ -77,6 +77,9 @@ pub struct RepoForm {
     pub errors: Option<u16>,
     /// How many bytes the pipeline may add to one event (default `16 KiB`).
     pub growth: Option<Size>,
+    /// Events with what must become of them; they run whenever this document compiles.
+    #[serde(default)]
+    pub samples: Vec<SampleForm>,
 }
 
 /// A compiled repo document.
@@ -111,6 +114,14 @@ impl RepoForm {
             &mut scope,
             &at.field("validate"),
         );
+        let growth = self.growth.unwrap_or(Size::kib(16)).get_u32();
+        let defaults = Defaults {
+            delivery: self.delivery,
+            event_limit: access.input.event_limit,
+            growth,
+        };
+        let router = self.route.compile(defaults, &mut scope, &at.field("route"));
+        let rejects = self.rejects(&mut scope, at);
         let plan = Plan {
             repo: repo.clone(),
             access,
@@ -118,11 +129,11 @@ impl RepoForm {
             executers,
             enrich: enrich.unwrap_or_default(),
             validators,
-            router: Router::default(),
-            targets: Vec::new(),
+            router,
+            targets: scope.targets,
             topics: scope.topics,
-            rejects: None,
-            growth: self.growth.unwrap_or(Size::kib(16)).get_u32(),
+            rejects,
+            growth,
             errors_shown: self.errors.map_or(20, usize::from),
             fields: Arc::new(scope.fields.build()),
         };
@@ -130,6 +141,35 @@ impl RepoForm {
         unique_names(&plan, &mut out);
         let device = None;
         (Compiled { plan, device }, out)
+    }
+
+    fn rejects(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Option<Rejects> {
+        let id = self.event_id.as_ref();
+        let id = id
+            .map(|form| form.compile(scope, &at.field("event_id")))
+            .unwrap_or_default();
+        let form = self.rejects.as_ref()?;
+        form.compile(id, scope, &at.field("rejects"))
+    }
+
+    /// Runs the samples through what the document was compiled to.
+    pub fn run_samples(
+        &self,
+        plan: &Arc<Plan>,
+        device: Option<&device::Step>,
+        out: &mut Diagnostics,
+    ) {
+        let pipeline = Pipeline {
+            plan: Arc::clone(plan),
+            switched: Arc::new(Switched::as_written(plan)),
+        };
+        samples::run(
+            &self.samples,
+            &pipeline,
+            device,
+            &At::ROOT.field("samples"),
+            out,
+        );
     }
 
     fn executers(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Vec<Step> {

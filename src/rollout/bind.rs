@@ -29,7 +29,10 @@ impl Binder {
     ) -> Revision {
         let bound = |(name, compiled): (&RepoName, &Arc<CompiledRepo>)| {
             let before = before.repos.get(name);
-            (name.clone(), self.repo(name, compiled, switches, ready, before))
+            (
+                name.clone(),
+                self.repo(name, compiled, switches, ready, before),
+            )
         };
         Revision {
             digest: digest(set, switches, ready),
@@ -70,7 +73,12 @@ impl Binder {
         Arc::new(Repo {
             destinations: self.delivery.bind(producers, &plan.topics),
             device: compiled.device.clone(),
-            keys: plan.access.keys.iter().map(|key| resolve(name, key)).collect(),
+            keys: plan
+                .access
+                .keys
+                .iter()
+                .map(|key| resolve(name, key))
+                .collect(),
             meter: RepoMeter::new(&self.metrics, name.as_str()),
             pipeline: Pipeline { plan, switched },
         })
@@ -87,12 +95,24 @@ fn resolve(repo: &RepoName, key: &crate::pipeline::access::Key) -> Key {
             tracing::error!(%repo, key = %key.id, why, "key cannot be checked: its secret is missing");
         })
         .ok();
-    Key { id: key.id.as_ref().into(), secret }
+    Key {
+        id: key.id.as_ref().into(),
+        secret,
+    }
 }
 
 /// Of the set, with the effective switches and the content of files that no document binds.
 fn digest(set: &Set, switches: &Switches, ready: &Ready) -> Digest {
-    let table = ready.tables.ip.iter().map(|table| table.summary().digest.bytes().to_vec());
+    let table = ready
+        .tables
+        .ip
+        .iter()
+        .map(|table| table.summary().digest.bytes().to_vec());
     let documents = [set.digest.as_str(), switches.digest.as_str()];
-    Digest::of(documents.into_iter().map(|digest| digest.as_bytes().to_vec()).chain(table))
+    Digest::of(
+        documents
+            .into_iter()
+            .map(|digest| digest.as_bytes().to_vec())
+            .chain(table),
+    )
 }

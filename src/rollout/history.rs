@@ -104,7 +104,9 @@ impl History {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Report> {
         // Nothing panics while it is held; if it did, the report is still whole.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

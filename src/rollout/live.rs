@@ -108,7 +108,10 @@ impl Default for Live {
     /// Before the first revision.
     fn default() -> Self {
         let revision = ArcSwap::from_pointee(Revision::before_the_first());
-        Self { revision, draining: AtomicBool::new(false) }
+        Self {
+            revision,
+            draining: AtomicBool::new(false),
+        }
     }
 }
 

@@ -66,7 +66,9 @@ impl Publisher {
         let digest = revision.digest.clone();
         if before.digest != digest {
             self.metrics.revision_info.clear();
-            let label = metrics::Revision { digest: digest.to_string() };
+            let label = metrics::Revision {
+                digest: digest.to_string(),
+            };
             self.metrics.revision_info.get_or_create(&label).set(1);
         }
         self.retired.push(self.live.replace(Arc::new(revision)));
@@ -100,9 +102,20 @@ impl Publisher {
         };
         let held = i64::try_from(news.held.len()).unwrap_or(i64::MAX);
         self.metrics.documents_held.set(held);
-        self.metrics.apply.get_or_create(&metrics::Applied { outcome: state.as_str() }).inc();
+        self.metrics
+            .apply
+            .get_or_create(&metrics::Applied {
+                outcome: state.as_str(),
+            })
+            .inc();
         for each in &news.diagnostics {
-            let Diagnostic { document, pointer, message, hint, .. } = each;
+            let Diagnostic {
+                document,
+                pointer,
+                message,
+                hint,
+                ..
+            } = each;
             match each.severity {
                 Severity::Error => {
                     tracing::error!(document, pointer, message, hint, "document is wrong");

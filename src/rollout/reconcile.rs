@@ -140,7 +140,10 @@ impl Reconciler {
         let contents = match tokio::task::spawn_blocking(move || source.read()).await {
             Ok(Ok(contents)) => contents,
             Ok(Err(error)) => {
-                tracing::warn!(error = chain(&error), "documents cannot be read, the last ones stay");
+                tracing::warn!(
+                    error = chain(&error),
+                    "documents cannot be read, the last ones stay"
+                );
                 return;
             }
             Err(panicked) => {
@@ -166,11 +169,14 @@ impl Reconciler {
     async fn advance(&mut self) {
         // Each round holds at least one more document, so this ends.
         for _ in 0..=self.contents.len() {
-            let Some(mut compilation) = self.compile().await else { return };
+            let Some(mut compilation) = self.compile().await else {
+                return;
+            };
             let Some(set) = compilation.set.take().map(Arc::new) else {
                 self.apply_switches();
                 let set = self.set.as_deref();
-                self.publisher.refused(set, News::of(compilation), self.noticed);
+                self.publisher
+                    .refused(set, News::of(compilation), self.noticed);
                 return;
             };
             match self.make_ready(&set).await {
@@ -204,7 +210,10 @@ impl Reconciler {
             let data_id = DataId::new(name);
             let content = match self.unready.get(&data_id) {
                 Some(why) => Err(why.clone()),
-                None => content.clone().map(Content::new).map_err(|Unreadable(why)| why),
+                None => content
+                    .clone()
+                    .map(Content::new)
+                    .map_err(|Unreadable(why)| why),
             };
             (data_id, content)
         };
@@ -215,8 +224,10 @@ impl Reconciler {
     async fn make_ready(&mut self, set: &Arc<Set>) -> Result<Ready, Obstacle> {
         let unlike = self.ready.unlike(set);
         self.answers.keep(&unlike);
-        let wanted: Wanted =
-            unlike.into_iter().filter(|(label, spec)| !self.answers.knows(label, spec)).collect();
+        let wanted: Wanted = unlike
+            .into_iter()
+            .filter(|(label, spec)| !self.answers.knows(label, spec))
+            .collect();
         if !wanted.is_empty() {
             self.ask(wanted);
             return Err(Obstacle::Asking);
@@ -229,7 +240,10 @@ impl Reconciler {
         let (set, base, first) = (Arc::clone(set), self.base.clone(), self.set.is_none());
         let loaded = tokio::task::spawn_blocking(move || {
             let failed = ready.load_tables(&set, &base).err();
-            (ready, failed.map(|error| (document(&set, Kind::Tables), chain(&error))))
+            (
+                ready,
+                failed.map(|error| (document(&set, Kind::Tables), chain(&error))),
+            )
         });
         let Ok((ready, failed)) = loaded.await else {
             tracing::error!("loading tables panicked, the last revision stays");
@@ -244,9 +258,15 @@ impl Reconciler {
             Some((document, why)) => hold.push((document, why)),
             None => {}
         }
-        let hold: Vec<_> =
-            hold.into_iter().filter_map(|(document, why)| Some((document?, why))).collect();
-        if hold.is_empty() { Ok(ready) } else { Err(Obstacle::Hold(hold)) }
+        let hold: Vec<_> = hold
+            .into_iter()
+            .filter_map(|(document, why)| Some((document?, why)))
+            .collect();
+        if hold.is_empty() {
+            Ok(ready)
+        } else {
+            Err(Obstacle::Hold(hold))
+        }
     }
 
     /// Asks clusters whether they answer; what is being asked already is dropped, and asked again
@@ -267,7 +287,8 @@ impl Reconciler {
     fn go_live(&mut self, set: Arc<Set>, ready: Ready, compilation: Compilation) {
         let mut news = News::of(compilation);
         let switches = self.compile_switches(&set, &mut news);
-        self.publisher.live(&set, &switches, &ready, news, self.noticed);
+        self.publisher
+            .live(&set, &switches, &ready, news, self.noticed);
         self.set = Some(set);
         self.ready = ready;
         self.switches = switches;
@@ -280,7 +301,8 @@ impl Reconciler {
         let mut news = News::default();
         let switches = self.compile_switches(&set, &mut news);
         if switches.digest != self.switches.digest {
-            self.publisher.live(&set, &switches, &self.ready, news, self.noticed);
+            self.publisher
+                .live(&set, &switches, &self.ready, news, self.noticed);
             self.switches = switches;
         }
     }
@@ -313,7 +335,10 @@ impl Reconciler {
             (Err(problems), _) => {
                 news.held.push(document.to_string());
                 news.diagnostics.extend(problems);
-                let good = self.good_switches.as_ref().and_then(|good| compile(good).ok());
+                let good = self
+                    .good_switches
+                    .as_ref()
+                    .and_then(|good| compile(good).ok());
                 good.map(Arc::new).unwrap_or_default()
             }
             (Ok(_), Err(_)) => Arc::default(),

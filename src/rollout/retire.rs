@@ -66,6 +66,9 @@ impl Retired {
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Revision>>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,7 +28,9 @@ type Stamps = Vec<Option<(SystemTime, u64)>>;
 impl Ready {
     /// Whether a file that is not bound to a digest has changed since it was loaded.
     pub(super) fn files_changed(&self, base: &Path) -> bool {
-        self.ip.as_ref().is_some_and(|(spec, stamps)| stamps_of(spec, base) != *stamps)
+        self.ip
+            .as_ref()
+            .is_some_and(|(spec, stamps)| stamps_of(spec, base) != *stamps)
     }
 
     /// Takes the tables of a set: those before, if nothing changed, or loads them. Blocking.
@@ -52,7 +54,9 @@ impl Ready {
             bytes = summary.bytes,
             "ip table loaded"
         );
-        self.tables = Arc::new(Tables { ip: Some(Arc::new(table)) });
+        self.tables = Arc::new(Tables {
+            ip: Some(Arc::new(table)),
+        });
         self.ip = wanted;
         Ok(())
     }
@@ -61,7 +65,9 @@ impl Ready {
     pub(super) fn unlike(&self, set: &Set) -> Vec<(Label, sink::Spec)> {
         let known = |label: &Label| self.producers.get(label).map(|(spec, _)| spec);
         let used = set.producers_in_use();
-        used.into_iter().filter(|(label, spec)| known(label) != Some(spec)).collect()
+        used.into_iter()
+            .filter(|(label, spec)| known(label) != Some(spec))
+            .collect()
     }
 
     /// Takes producers that were asked for; drops those that the set does not use.
@@ -86,7 +92,11 @@ impl Ready {
         }
         let used = set.producers_in_use();
         self.producers.retain(|label, _| used.contains_key(label));
-        if silent.is_empty() { Ok(()) } else { Err(silent) }
+        if silent.is_empty() {
+            Ok(())
+        } else {
+            Err(silent)
+        }
     }
 }
 
@@ -127,7 +137,8 @@ impl Answers {
 
     /// Forgets all that the documents do not ask for any more, and what has been taken.
     pub(super) fn keep(&mut self, wanted: &[(Label, sink::Spec)]) {
-        self.0.retain(|(label, spec, _)| wanted.iter().any(|(l, s)| l == label && s == spec));
+        self.0
+            .retain(|(label, spec, _)| wanted.iter().any(|(l, s)| l == label && s == spec));
     }
 
     fn of(&self, label: &Label, spec: &sink::Spec) -> Option<&Answer> {
@@ -162,5 +173,8 @@ fn stamps_of(spec: &tables::Spec, base: &Path) -> Stamps {
         let metadata = std::fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
     };
-    spec.files.iter().map(|file| stamp(base.join(&file.path))).collect()
+    spec.files
+        .iter()
+        .map(|file| stamp(base.join(&file.path)))
+        .collect()
 }

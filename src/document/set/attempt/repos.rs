@@ -52,7 +52,7 @@ impl Attempt<'_> {
         content: &Content,
         waits: bool,
     ) -> Option<CompiledRepo> {
-        let others = &self.others;
+        let (others, run_samples) = (&self.others, self.input.run_samples);
         let mut out = Diagnostics::new(entry.data_id.as_str());
         let read = read(
             self.shapes.repo(),
@@ -62,8 +62,12 @@ impl Attempt<'_> {
                 let (compiled, found) = form.compile(name, entry.data_id.as_str(), &others.world);
                 out.append(found);
                 let uses = Uses::of(form, &compiled, others);
+                let plan = Arc::new(compiled.plan);
+                if run_samples && !out.failed() {
+                    form.run_samples(&plan, compiled.device.as_ref(), out);
+                }
                 CompiledRepo {
-                    plan: Arc::new(compiled.plan),
+                    plan,
                     device: compiled.device,
                     identity: uses.identity(content.sha256),
                     content: content.clone(),
