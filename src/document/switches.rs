@@ -153,3 +153,6 @@ pub struct RateForm {
     #[schemars(range(min = 1))]
     pub events_per_second: u32,
 }
+
+#[cfg(test)]
+mod tests;

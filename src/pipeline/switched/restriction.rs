@@ -96,7 +96,7 @@ fn sampled(event: &EventMut<'_>, by: Option<FieldId>) -> f64 {
     f64::from(u32::try_from(hash).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
-/// FNV-1a, with the finalizer of MurmurHash3 because its high bits alone are too regular.
+/// FNV-1a, with the finalizer of `MurmurHash3` because its high bits alone are too regular.
 fn stable_hash(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in bytes {
