@@ -67,6 +67,11 @@ impl EventMut<'_> {
         true
     }
 
+    /// The largest that the event may become.
+    pub fn room(&self) -> usize {
+        self.event.received.len() + self.growth.0 as usize
+    }
+
     /// Sets the field to what `write` appends (one JSON value; nothing appended: nothing changes).
     /// `write` sees the batch's text, to copy from spans. False if the event does not take it
     /// ([`EventMut::accepts`]), and nothing changed; or if the value is so large that the event

@@ -8,6 +8,7 @@ mod keep;
 mod lookup;
 mod parse;
 mod privacy;
+mod script;
 mod set;
 mod shape;
 mod split;
@@ -20,6 +21,7 @@ pub use crate::pipeline::executer::keep::Keep;
 pub use crate::pipeline::executer::lookup::{Entry, Lookup};
 pub use crate::pipeline::executer::parse::{Pairs, Parse, Parser};
 pub use crate::pipeline::executer::privacy::{Digest, Hash, Keyed, Mask};
+pub use crate::pipeline::executer::script::{Error as ScriptError, Limits, Script};
 pub use crate::pipeline::executer::set::{Assignment, Piece, Set, Template};
 pub use crate::pipeline::executer::shape::{Remove, Rename};
 pub use crate::pipeline::executer::split::{Assigner, Parts, Splitter, Syntax};
@@ -84,6 +86,8 @@ pub enum Executer {
     Mask(Mask),
     /// A small table.
     Lookup(Lookup),
+    /// A program.
+    Script(Script),
 }
 
 /// Why a step could not work on an event.
@@ -113,6 +117,7 @@ pub(crate) struct Scratch {
     text: String,
     ends: Vec<usize>,
     captures: Option<regex::CaptureLocations>,
+    machine: Option<script::Machine>,
 }
 
 impl Step {
@@ -131,6 +136,9 @@ impl Step {
                 self.fail(event, &trouble);
             }
         });
+        if let (Executer::Script(script), Some(machine)) = (&self.executer, scratch.machine) {
+            script.keep(machine);
+        }
         failed
     }
 
@@ -188,6 +196,7 @@ impl Executer {
             Self::Hash(_) => "hash",
             Self::Mask(_) => "mask",
             Self::Lookup(_) => "lookup",
+            Self::Script(_) => "script",
         }
     }
 
@@ -221,6 +230,7 @@ impl Executer {
             Self::Hash(hash) => hash.run(event),
             Self::Mask(mask) => mask.run(event, scratch),
             Self::Lookup(lookup) => lookup.run(event),
+            Self::Script(script) => script.run(event, &mut scratch.machine, &mut scratch.bytes),
         }
     }
 }

@@ -96,6 +96,8 @@ impl ExecuterForm {
             .lookup
             .as_ref()
             .map(|form| form.compile(scope, &at.field("lookup"))));
+        let script = self.script.as_ref();
+        add(script.and_then(|form| form.compile(scope, &at.field("script"))));
         if kinds.is_empty() && scope.diagnostics.errors() == before {
             let hint = format!("give it one of: {KINDS}");
             scope.diagnostics.error(at, "the step does nothing", hint);

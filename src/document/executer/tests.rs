@@ -1,8 +1,14 @@
 //! Executers from their written form to the event that leaves them.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "documents are written as literals where they are used"
+)]
+
 mod cast;
 mod parse;
 mod privacy;
+mod script;
 mod shape;
 mod split;
 
@@ -28,22 +34,40 @@ struct Ran {
     notes: Vec<String>,
 }
 
-/// Compiles the steps and runs an event through them.
-fn run(steps: Value, event: &str) -> Ran {
+/// Compiles the steps and runs events through them, as one batch.
+fn batch(steps: Value, events: &[&str]) -> (Batch, u32) {
     let world = World::default();
     let mut scope = Scope::new("weir.repo.test", &world);
     let steps = compile(steps, &mut scope);
     let found = scope.diagnostics.into_vec();
     assert!(found.is_empty(), "{found:?}");
-    let mut batch = Batch::new(event.into(), scope.fields.build().into());
-    batch.read(1, 0, event.len(), Depth::DEFAULT).unwrap();
+    let mut batch = Batch::new(events.concat().into(), scope.fields.build().into());
+    let mut at = 0;
+    for event in events {
+        batch.read(1, at, at + event.len(), Depth::DEFAULT).unwrap();
+        at += event.len();
+    }
     let mut failed = 0;
     with_context(|context| {
         failed = steps.iter().map(|step| step.run(&mut batch, context)).sum();
     });
+    (batch, failed)
+}
+
+/// What becomes of several events.
+fn run_all(steps: Value, events: &[&str]) -> Vec<String> {
+    let (mut batch, _) = batch(steps, events);
+    (0..events.len())
+        .map(|index| left(&mut batch, index))
+        .collect()
+}
+
+/// What becomes of one event.
+fn run(steps: Value, event: &str) -> Ran {
+    let (mut batch, failed) = batch(steps, &[event]);
     let note = |found: &crate::event::Violation| format!("{}: {}", found.field, found.message);
     Ran {
-        event: left(&mut batch),
+        event: left(&mut batch, 0),
         failed,
         notes: batch.violations().iter().map(note).collect(),
     }
@@ -63,9 +87,9 @@ fn with_context(run: impl FnOnce(&Context<'_>)) {
     });
 }
 
-fn left(batch: &mut Batch) -> String {
+fn left(batch: &mut Batch, index: usize) -> String {
     let fields = batch.fields().clone();
-    let event = batch.event(0);
+    let event = batch.event(index);
     if let Fate::Left(reason) = event.event.fate {
         return reason.code().to_owned();
     }
@@ -92,14 +116,14 @@ fn compile(steps: Value, scope: &mut Scope<'_>) -> Vec<Step> {
 
 /// The event that leaves one step without trouble.
 fn after(step: Value, event: &str) -> String {
-    let ran = run(json!([step.clone()]), event);
+    let ran = run(json!([step]), event);
     assert_eq!((ran.failed, ran.notes), (0, vec![]), "{step} {event}");
     ran.event
 }
 
 /// Asserts that one step cannot work on the event, and leaves it as it was.
 fn fails(step: Value, event: &str) {
-    let ran = run(json!([step.clone()]), event);
+    let ran = run(json!([step]), event);
     let expected = Ran {
         event: event.to_owned(),
         failed: 1,
@@ -117,7 +141,7 @@ fn problems(steps: Value) -> Vec<Diagnostic> {
 
 /// Asserts that a step has one problem: its pointer below the step, and a part of its message.
 fn refused(step: Value, pointer: &str, message: &str) {
-    let found = problems(json!([step.clone()]));
+    let found = problems(json!([step]));
     assert_eq!(found.len(), 1, "{step}: {found:?}");
     assert_eq!(found[0].pointer, format!("/executers/0{pointer}"), "{step}");
     assert!(found[0].message.contains(message), "{step}: {found:?}");

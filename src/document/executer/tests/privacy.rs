@@ -62,7 +62,7 @@ fn without_its_key_a_value_goes_rather_than_being_shown() {
     let mut failed = 0;
     super::with_context(|context| failed = step.run(&mut batch, context));
     assert_eq!(
-        (super::left(&mut batch).as_str(), failed),
+        (super::left(&mut batch, 0).as_str(), failed),
         (r#"{"b":1}"#, 1)
     );
 }
