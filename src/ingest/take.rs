@@ -70,6 +70,13 @@ pub(super) async fn take(State(port): State<Arc<Port>>, request: Request) -> Rep
         Err(error) => taken.refuse(&error, &mut body).await,
     };
     grant.write(reply.headers_mut());
+    tracing::debug!(
+        request_id = %taken.id,
+        path = head.uri.path(),
+        status = reply.status().as_u16(),
+        code,
+        "request answered"
+    );
     port.count(&reply, code, begun);
     drop(in_flight);
     reply

@@ -34,6 +34,10 @@ macro_rules! metrics {
             $($(#[doc = $help])+ pub $field: $kind,)+
         }
 
+        /// Name and help of every metric, as they are exposed.
+        #[cfg(test)]
+        const ALL: &[(&str, &str)] = &[$(($name, concat!($($help),+))),+];
+
         impl Metrics {
             /// Registers every metric.
             pub fn new(registry: &mut Registry) -> Self {
@@ -88,7 +92,7 @@ metrics! {
     in_flight_bytes: Gauge = "weir_in_flight_bytes", Gauge::default();
     /// Connections open to the data port.
     connections: Gauge = "weir_connections", Gauge::default();
-    /// Connections to the data port that were closed at once because there were too many.
+    /// Connections to the data port beyond the limit: told so, or closed at once.
     connections_refused: Counter = "weir_connections_refused", Counter::default();
     /// 1 for the revision that is live.
     revision_info: Family<Revision, Gauge> = "weir_revision_info", Family::default();
@@ -239,6 +243,26 @@ fn ack_buckets() -> Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_metrics_are_those_that_operators_know() {
+        let line = |(name, help): &(&str, &str)| format!("{name}:{help}");
+        let list: Vec<_> = ALL.iter().map(line).collect();
+        insta::assert_snapshot!(list.join("\n"));
+    }
+
+    #[test]
+    fn every_metric_has_its_own_name_in_snake_case() {
+        for (at, (name, _)) in ALL.iter().enumerate() {
+            let word = |c: u8| c.is_ascii_lowercase() || c == b'_';
+            assert!(
+                name.starts_with("weir_") && name.bytes().all(word),
+                "{name}"
+            );
+            let twice = ALL[..at].iter().any(|(other, _)| other == name);
+            assert!(!twice && !name.ends_with("_total"), "{name}");
+        }
+    }
 
     #[test]
     fn a_doc_comment_is_the_help_text() {
