@@ -104,9 +104,17 @@ fn folder(input: &Input<'_>, out: &mut Vec<Diagnostic>) -> Index {
     entries.sort_by(|a, b| a.data_id.cmp(&b.data_id));
     Index {
         entries,
-        switches: Some(DataId::new(SWITCHES)),
+        switches: switches(input),
         paths: Paths::default(),
     }
+}
+
+/// Switches that were never there are not missed; those that went away are.
+fn switches(input: &Input<'_>) -> Option<DataId> {
+    let had = input
+        .previous
+        .is_some_and(|previous| previous.switches.is_some());
+    (had || input.documents.contains_key(SWITCHES)).then(|| DataId::new(SWITCHES))
 }
 
 /// What a document is, by its dataId alone.
