@@ -37,16 +37,30 @@ pub(crate) fn print() {
     stop_kafka(folder.path());
     println!("\nWith a real Kafka acknowledging (lz4, acks=all), {CONNECTIONS} connections:");
     println!("events a second and core of CPU time spent by the process\n");
-    println!("{:<26} {:>12} {:>12} {:>8}", "batch", "weir", "plain peer", "ratio");
-    let cells = BATCHES.iter().flat_map(|batch| [(batch, "plain"), (batch, "gzip")]);
+    println!(
+        "{:<26} {:>12} {:>12} {:>8}",
+        "batch", "weir", "plain peer", "ratio"
+    );
+    let cells = BATCHES
+        .iter()
+        .flat_map(|batch| [(batch, "plain"), (batch, "gzip")]);
     for (index, (batch, encoding)) in cells.enumerate() {
         let (weir, peer) = (weir.cells[index], peer.cells[index]);
         let name = format!("{batch} events, {encoding}");
         println!("{name:<26} {weir:>12.0} {peer:>12.0} {:>8.2}", weir / peer);
     }
-    println!("\n{:<26} {:>12} {:>12}", "memory, MiB", "weir", "plain peer");
-    println!("{:<26} {:>12.1} {:>12.1}", "at rest", weir.memory_at_rest, peer.memory_at_rest);
-    println!("{:<26} {:>12.1} {:>12.1}", "most under load", weir.memory_loaded, peer.memory_loaded);
+    println!(
+        "\n{:<26} {:>12} {:>12}",
+        "memory, MiB", "weir", "plain peer"
+    );
+    println!(
+        "{:<26} {:>12.1} {:>12.1}",
+        "at rest", weir.memory_at_rest, peer.memory_at_rest
+    );
+    println!(
+        "{:<26} {:>12.1} {:>12.1}",
+        "most under load", weir.memory_loaded, peer.memory_loaded
+    );
 }
 
 /// A process under measurement; killed when dropped.
@@ -57,7 +71,10 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.child.kill().and_then(|()| self.child.wait()).expect("the process can be killed");
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .expect("the process can be killed");
     }
 }
 
@@ -73,14 +90,21 @@ fn measure(running: &mut Running) -> Result {
             let before = process::cpu(pid);
             let answered = load::send(&running.address, &requests, CONNECTIONS, MEASURE);
             let spent = process::cpu(pid) - before;
-            assert_eq!(answered.failed, 0, "requests failed: the figures would mean nothing");
+            assert_eq!(
+                answered.failed, 0,
+                "requests failed: the figures would mean nothing"
+            );
             let events = answered.requests * u64::try_from(batch).expect("a small batch");
             #[expect(clippy::cast_precision_loss, reason = "a printed figure")]
             cells.push(events as f64 / spent.as_secs_f64());
         }
     }
     let (_, memory_loaded) = process::memory(pid);
-    Result { cells, memory_at_rest, memory_loaded }
+    Result {
+        cells,
+        memory_at_rest,
+        memory_loaded,
+    }
 }
 
 fn requests(events: &[String], batch: usize, gzip: bool) -> Vec<Vec<u8>> {
@@ -124,11 +148,17 @@ fn start_weir(folder: &Path, brokers: &str) -> Running {
         .spawn()
         .expect("the gateway starts");
     wait_for(&listen);
-    let running = Running { child, address: listen };
+    let running = Running {
+        child,
+        address: listen,
+    };
     let probe = requests(&corpus::tracking(1), 1, false);
     let deadline = Instant::now() + Duration::from_secs(30);
     while load::send(&running.address, &probe, 1, Duration::from_millis(50)).failed > 0 {
-        assert!(Instant::now() < deadline, "the gateway does not accept events");
+        assert!(
+            Instant::now() < deadline,
+            "the gateway does not accept events"
+        );
     }
     running
 }
@@ -144,7 +174,11 @@ fn start_peer(brokers: &str) -> Running {
 }
 
 fn start_kafka(folder: &Path) -> String {
-    let port = free_address().rsplit(':').next().expect("a port").to_owned();
+    let port = free_address()
+        .rsplit(':')
+        .next()
+        .expect("a port")
+        .to_owned();
     let owner = std::process::id().to_string();
     let output = Command::new(script())
         .arg("up")
@@ -159,8 +193,14 @@ fn start_kafka(folder: &Path) -> String {
 }
 
 fn stop_kafka(folder: &Path) {
-    let stopped = Command::new(script()).arg("down").arg(folder.join("kafka")).status();
-    assert!(stopped.is_ok_and(|status| status.success()), "kafka does not stop");
+    let stopped = Command::new(script())
+        .arg("down")
+        .arg(folder.join("kafka"))
+        .status();
+    assert!(
+        stopped.is_ok_and(|status| status.success()),
+        "kafka does not stop"
+    );
 }
 
 fn script() -> PathBuf {

@@ -16,7 +16,11 @@ pub(crate) struct Answered {
 
 /// A request as bytes: `POST path` with this body.
 pub(crate) fn request(path: &str, body: &[u8], gzip: bool) -> Vec<u8> {
-    let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
+    let encoding = if gzip {
+        "Content-Encoding: gzip\r\n"
+    } else {
+        ""
+    };
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
          X-Weir-Key: bench-key\r\nX-Forwarded-For: 192.0.2.200\r\n{encoding}Content-Length: {}\r\n\r\n",
@@ -55,22 +59,33 @@ pub(crate) fn send(
             });
         }
     });
-    Answered { requests: sent.into_inner(), failed: failed.into_inner() }
+    Answered {
+        requests: sent.into_inner(),
+        failed: failed.into_inner(),
+    }
 }
 
 /// Reads one reply; whether its status is 200.
 fn answered_well(stream: &mut TcpStream, buffer: &mut [u8]) -> bool {
     let mut read = 0;
     loop {
-        let bytes = stream.read(&mut buffer[read..]).expect("the gateway answers");
+        let bytes = stream
+            .read(&mut buffer[read..])
+            .expect("the gateway answers");
         assert!(bytes > 0, "the gateway closed the connection");
         read += bytes;
         let reply = &buffer[..read];
         if let Some(end) = memchr::memmem::find(reply, b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&reply[..end]).to_ascii_lowercase();
-            let length = head.split("content-length: ").nth(1).expect("a reply with its length");
-            let length: usize =
-                length.split("\r\n").next().and_then(|n| n.parse().ok()).expect("a length");
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .expect("a reply with its length");
+            let length: usize = length
+                .split("\r\n")
+                .next()
+                .and_then(|n| n.parse().ok())
+                .expect("a length");
             if read >= end + 4 + length {
                 return head.starts_with("http/1.1 200");
             }

@@ -12,8 +12,16 @@ mod process;
 mod steps;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
+    match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["peer", address, brokers] => peer::serve(address, brokers),
         ["loop", step, rounds] => steps::repeat(step, rounds.parse().expect("a number of rounds")),
         ["steps"] => steps::print(),

@@ -29,20 +29,31 @@ pub(crate) fn serve(address: &str, brokers: &str) {
     let routes = Router::new()
         .route("/log/repo/tracking", post(take))
         .with_state(Arc::new(producer));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime").block_on(async {
-        let listener = tokio::net::TcpListener::bind(address).await.expect("the address is free");
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .expect("the address is free");
         axum::serve(listener, routes).await.expect("it serves");
     });
 }
 
-#[expect(clippy::disallowed_methods, reason = "the comparison reads a body as plain code does")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the comparison reads a body as plain code does"
+)]
 async fn take(
     State(producer): State<Arc<FutureProducer>>,
     headers: HeaderMap,
     body: Body,
 ) -> (StatusCode, String) {
-    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+    let Ok(body) = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+    else {
         return (StatusCode::BAD_REQUEST, String::new());
     };
     let body = match headers.get("content-encoding") {
@@ -61,7 +72,10 @@ async fn take(
     };
     let mut waiting = Vec::new();
     let (mut received, mut rejected) = (0, 0);
-    for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
         received += 1;
         let Some((topic, payload)) = record(line) else {
             rejected += 1;
@@ -94,30 +108,52 @@ async fn futures_all<F: Future<Output = bool> + Send + 'static>(waiting: Vec<F>)
 fn record(line: &[u8]) -> Option<(&'static str, Vec<u8>)> {
     let mut event: Map<String, Value> = serde_json::from_slice(line).ok()?;
     event.get("event")?;
-    if event.get("properties").and_then(|p| p.get("env")).is_some_and(|env| env == "test") {
+    if event
+        .get("properties")
+        .and_then(|p| p.get("env"))
+        .is_some_and(|env| env == "test")
+    {
         return None;
     }
     if let Some(time) = event.remove("ts") {
         event.insert("time".to_owned(), time);
     }
     campaign(&mut event);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_millis();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()?
+        .as_millis();
     event.insert("recv_time".to_owned(), json!(u64::try_from(now).ok()?));
-    event.insert("ip".to_owned(), json!(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200)).to_string()));
-    for (column, value) in
-        [("country", "CN"), ("region", "Zhejiang"), ("city", "杭州"), ("isp", "Example Telecom")]
-    {
+    event.insert(
+        "ip".to_owned(),
+        json!(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200)).to_string()),
+    );
+    for (column, value) in [
+        ("country", "CN"),
+        ("region", "Zhejiang"),
+        ("city", "杭州"),
+        ("isp", "Example Telecom"),
+    ] {
         event.insert(format!("geo_{column}"), json!(value));
     }
     if !valid(&event) {
         return None;
     }
-    let identifier = event.get("anonymous_id").and_then(Value::as_str).unwrap_or_default();
+    let identifier = event
+        .get("anonymous_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let device = Sha256::digest(identifier.as_bytes());
-    let device: String = device[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let device: String = device[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     event.insert("device_id".to_owned(), Value::String(device));
     event.insert("is_new_device".to_owned(), Value::Bool(false));
-    let topic = match (event["event"].as_str(), event.get("project").and_then(Value::as_str)) {
+    let topic = match (
+        event["event"].as_str(),
+        event.get("project").and_then(Value::as_str),
+    ) {
         (Some("app_start"), _) => "attribution",
         (_, Some("default")) => "events_default",
         (_, Some("shop_prod")) => "events_shop_prod",
@@ -131,8 +167,12 @@ fn campaign(event: &mut Map<String, Value>) {
         return;
     };
     let url = properties.get("$url").and_then(Value::as_str);
-    let Some(url) = url.and_then(|url| url::Url::parse(url).ok()) else { return };
-    let query = url.query_pairs().map(|(name, value)| (name.into_owned(), json!(value)));
+    let Some(url) = url.and_then(|url| url::Url::parse(url).ok()) else {
+        return;
+    };
+    let query = url
+        .query_pairs()
+        .map(|(name, value)| (name.into_owned(), json!(value)));
     let query: Map<String, Value> = query.collect();
     properties.insert("campaign".to_owned(), Value::Object(query));
 }
@@ -149,7 +189,9 @@ fn valid(event: &Map<String, Value>) -> bool {
         let value = properties.and_then(|p| p.get(name));
         value.is_none_or(|v| v.as_str().is_some_and(|v| v.chars().count() <= most))
     };
-    let library = properties.and_then(|p| p.get("$lib")).and_then(Value::as_str);
+    let library = properties
+        .and_then(|p| p.get("$lib"))
+        .and_then(Value::as_str);
     text("event")
         && text("type")
         && text("distinct_id")

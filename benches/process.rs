@@ -22,8 +22,15 @@ pub(crate) fn cpu(pid: u32) -> Duration {
 pub(crate) fn memory(pid: u32) -> (f64, f64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let of = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of memory");
-        let kib: f64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("KiB");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with(name))
+            .expect("a line of memory");
+        let kib: f64 = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|n| n.parse().ok())
+            .expect("KiB");
         kib / 1024.0
     };
     (of("VmRSS:"), of("VmHWM:"))

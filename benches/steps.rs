@@ -25,29 +25,48 @@ const MEASURE: Duration = Duration::from_secs(1);
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config-examples/tracking");
 
 /// A step by its name, and what it costs beside the work before it.
-const STEPS: [&str; 9] = [
-    "copy", "decode", "constraint", "executers", "enrich", "validate", "route", "tree", "tree in and out",
+const STEPS: [&str; 10] = [
+    "copy",
+    "decode",
+    "constraint",
+    "executers",
+    "enrich",
+    "validate",
+    "route",
+    "tree",
+    "tree in and out",
+    "decode cdn",
 ];
 
 struct World {
     pipeline: Pipeline,
     tables: Tables,
-    bodies: Vec<Vec<u8>>,
+    tracking: Vec<Vec<u8>>,
+    cdn: Vec<Vec<u8>>,
 }
 
 /// Measures all steps and prints them.
 pub(crate) fn print() {
     let world = World::new();
     println!("\nOne core, tracking example, batches of {BATCH}; per event:\n");
-    println!("{:<18} {:>9} {:>13}", "up to and with", "ns", "instructions");
+    println!(
+        "{:<18} {:>9} {:>13}",
+        "up to and with", "ns", "instructions"
+    );
     let copy = world.time("copy");
     for step in STEPS {
         let nanoseconds = world.time(step);
         let instructions = instructions(step).map_or_else(|| "-".to_owned(), |n| format!("{n:.0}"));
         println!("{step:<18} {nanoseconds:>9.0} {instructions:>13}");
     }
-    let (route, tree) = (world.time("route") - copy, world.time("tree in and out") - copy);
-    println!("\nthe whole pipeline takes {:.2} of a tree in and out", route / tree);
+    let (route, tree) = (
+        world.time("route") - copy,
+        world.time("tree in and out") - copy,
+    );
+    println!(
+        "\nthe whole pipeline takes {:.2} of a tree in and out",
+        route / tree
+    );
 }
 
 /// Runs a step `rounds` times; what callgrind looks at.
@@ -60,7 +79,8 @@ pub(crate) fn repeat(step: &str, rounds: usize) {
 
 impl World {
     fn new() -> Self {
-        let documents = weir::center::directory::read(EXAMPLE.as_ref()).expect("the example is there");
+        let documents =
+            weir::center::directory::read(EXAMPLE.as_ref()).expect("the example is there");
         let documents = documents
             .iter()
             .map(|(name, text)| {
@@ -68,7 +88,11 @@ impl World {
                 (DataId::new(name), Ok(Content::new(text.as_str())))
             })
             .collect();
-        let input = Input { documents: &documents, previous: None, run_samples: false };
+        let input = Input {
+            documents: &documents,
+            previous: None,
+            run_samples: false,
+        };
         let set = set::compile(&input).set.expect("the example compiles");
         let plan = &set.repos.first_key_value().expect("it has a repo").1.plan;
         let mut switched = Switched::as_written(plan);
@@ -77,11 +101,16 @@ impl World {
         for file in &mut spec.files {
             file.path = std::path::Path::new(EXAMPLE).join(&file.path);
         }
-        let events = corpus::tracking(BATCH * BATCHES);
         Self {
-            pipeline: Pipeline { plan: Arc::clone(plan), switched: Arc::new(switched) },
-            tables: Tables { ip: Some(Arc::new(tables::load(&spec).expect("the table loads"))) },
-            bodies: events.chunks(BATCH).map(|events| events.join("\n").into_bytes()).collect(),
+            pipeline: Pipeline {
+                plan: Arc::clone(plan),
+                switched: Arc::new(switched),
+            },
+            tables: Tables {
+                ip: Some(Arc::new(tables::load(&spec).expect("the table loads"))),
+            },
+            tracking: bodies(&corpus::tracking(BATCH * BATCHES)),
+            cdn: bodies(&corpus::cdn(BATCH * BATCHES)),
         }
     }
 
@@ -101,7 +130,11 @@ impl World {
 
     /// Every body once, up to and with a step.
     fn run(&self, step: &str) {
-        for body in &self.bodies {
+        let (step, bodies) = match step {
+            "decode cdn" => ("decode", &self.cdn),
+            other => (other, &self.tracking),
+        };
+        for body in bodies {
             match step {
                 "copy" => drop(black_box(body.clone())),
                 "tree" => parse(body),
@@ -145,6 +178,13 @@ impl World {
             instance: "bench",
         }
     }
+}
+
+fn bodies(events: &[String]) -> Vec<Vec<u8>> {
+    events
+        .chunks(BATCH)
+        .map(|events| events.join("\n").into_bytes())
+        .collect()
 }
 
 /// The corpus was made long ago.
