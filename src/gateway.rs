@@ -101,7 +101,8 @@ impl Gateway {
         watch.time(Stage::Constraint, || {
             pipeline.constrain(&mut batch, &context)
         });
-        watch.time(Stage::Executers, || pipeline.execute(&mut batch, &context));
+        let failed = watch.time(Stage::Executers, || pipeline.execute(&mut batch, &context));
+        books::count_failed(&failed, pipeline, &repo.meter);
         watch.time(Stage::Restrictions, || {
             pipeline.restrict(&mut batch, &context)
         });

@@ -143,13 +143,19 @@ impl Pipeline {
         }
     }
 
-    /// Runs the user's steps that are switched on.
-    pub fn execute(&self, batch: &mut Batch, context: &Context<'_>) {
+    /// Runs the user's steps that are switched on. Says which steps, by their index, could not work
+    /// on how many events; mostly there are none, and then nothing is allocated.
+    pub fn execute(&self, batch: &mut Batch, context: &Context<'_>) -> Vec<(usize, u32)> {
+        let mut failed = Vec::new();
         for (index, step) in self.plan.executers.iter().enumerate() {
             if self.switched.executer(index) {
-                step.run(batch, context);
+                match step.run(batch, context) {
+                    0 => {}
+                    events => failed.push((index, events)),
+                }
             }
         }
+        failed
     }
 
     /// Applies the emergency rules of the switches.

@@ -50,6 +50,14 @@ pub(super) fn close(batch: &Batch, pipeline: &Pipeline, meter: &RepoMeter) -> Co
     counts
 }
 
+/// Counts what the steps could not work on.
+pub(super) fn count_failed(failed: &[(usize, u32)], pipeline: &Pipeline, meter: &RepoMeter) {
+    for (index, events) in failed {
+        let step = &pipeline.plan.executers[*index];
+        meter.failed(step.label(), u64::from(*events));
+    }
+}
+
 /// Violations that cost no event: those that were repaired, and what shadow validators found.
 fn count_tolerated(batch: &Batch, pipeline: &Pipeline, meter: &RepoMeter) {
     let mut repaired = Reasons::default();

@@ -147,6 +147,11 @@ impl Step {
         self.executer.kind()
     }
 
+    /// Its name; without one, what it does.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.kind())
+    }
+
     /// The secret it works with, if any.
     pub fn secret(&self) -> Option<&Reference> {
         match &self.executer {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::delivery::Delivery;
 use crate::document::set::{CompiledRepo, Set};
 use crate::document::switches::Switches;
+use crate::pipeline::executer::Step;
 use crate::pipeline::{Pipeline, RepoName};
 use crate::rollout::live::{Digest, Key, Repo, Revision};
 use crate::rollout::stage::{Ready, chain};
@@ -70,6 +71,9 @@ impl Binder {
             }
         }
         let plan = Arc::clone(&compiled.plan);
+        plan.executers
+            .iter()
+            .for_each(|step| give_secret(name, step));
         Arc::new(Repo {
             destinations: self.delivery.bind(producers, &plan.topics),
             device: compiled.device.clone(),
@@ -83,6 +87,18 @@ impl Binder {
             pipeline: Pipeline { plan, switched },
         })
     }
+}
+
+/// Gives a step its secret. Without it, the step takes the values away that it should hide.
+fn give_secret(repo: &RepoName, step: &Step) {
+    let Some(reference) = step.secret() else {
+        return;
+    };
+    let secret = reference.resolve().inspect_err(|error| {
+        let (why, executer) = (chain(error), step.label());
+        tracing::error!(%repo, executer, why, "values are taken away: the secret to hash them with is missing");
+    });
+    step.bind(secret.ok().as_ref());
 }
 
 /// Resolves a key's secret. A secret that cannot be had degrades its repo: see [`Key::secret`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-use crate::telemetry::metrics::{Metrics, Repo, RepoReason, Shadowed};
+use crate::telemetry::metrics::{Executer, Metrics, Repo, RepoReason, Shadowed};
 
 /// The counters of one repo.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct RepoMeter {
     retry: Family<RepoReason, Counter>,
     tolerated: Family<RepoReason, Counter>,
     shadowed: Family<Shadowed, Counter>,
+    failed: Family<Executer, Counter>,
 }
 
 impl RepoMeter {
@@ -50,6 +51,7 @@ impl RepoMeter {
             retry: metrics.events_retry.clone(),
             tolerated: metrics.violations_tolerated.clone(),
             shadowed: metrics.events_shadowed.clone(),
+            failed: metrics.executer_failures.clone(),
             repo,
         }
     }
@@ -84,6 +86,15 @@ impl RepoMeter {
         self.shadowed.get_or_create(&labels).inc_by(events);
     }
 
+    /// Counts events that an executer could not work on.
+    pub fn failed(&self, executer: &str, events: u64) {
+        let labels = Executer {
+            repo: Arc::clone(&self.repo),
+            executer: executer.into(),
+        };
+        self.failed.get_or_create(&labels).inc_by(events);
+    }
+
     fn add(&self, family: &Family<RepoReason, Counter>, reason: &'static str, count: u64) {
         let repo = Arc::clone(&self.repo);
         family
@@ -106,6 +117,7 @@ mod tests {
         RepoMeter::new(&metrics, "app").received.inc_by(2);
         RepoMeter::new(&metrics, "app").received.inc_by(3);
         RepoMeter::new(&metrics, "app").rejected("decode.json", 4);
+        RepoMeter::new(&metrics, "app").failed("campaign", 5);
         let text = expose(&registry);
         assert!(
             text.contains("weir_events_received_total{repo=\"app\"} 5"),
@@ -113,5 +125,7 @@ mod tests {
         );
         let rejected = "weir_events_rejected_total{repo=\"app\",reason=\"decode.json\"} 4";
         assert!(text.contains(rejected), "{text}");
+        let failed = "weir_executer_failures_total{repo=\"app\",executer=\"campaign\"} 5";
+        assert!(text.contains(failed), "{text}");
     }
 }

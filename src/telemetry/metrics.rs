@@ -68,6 +68,8 @@ metrics! {
     /// Violations found in events that stayed, because their class is accepted, coerced, or takes
     /// only the property away.
     violations_tolerated: Family<RepoReason, Counter> = "weir_violations_tolerated", Family::default();
+    /// Events that an executer could not work on, whatever its `on_error` says of them.
+    executer_failures: Family<Executer, Counter> = "weir_executer_failures", Family::default();
     /// Members of events that repeated the key of a field; the last one counts.
     duplicate_keys: Family<Repo, Counter> = "weir_duplicate_keys", Family::default();
     /// Requests whose books did not balance: a bug, to be reported.
@@ -153,6 +155,15 @@ pub struct Shadowed {
     pub validator: Arc<str>,
     /// The code of the reason.
     pub reason: &'static str,
+}
+
+/// An executer of a repo.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Executer {
+    /// The repo's name in the documents.
+    pub repo: Arc<str>,
+    /// The executer's name; of one without a name, its kind.
+    pub executer: Arc<str>,
 }
 
 /// What the data port answered.
