@@ -8,8 +8,8 @@ use crate::secret::Reference;
 pub struct Spec {
     /// Where.
     pub map: MapSpec,
-    /// What the digests of identifiers are keyed with.
-    pub secret: Reference,
+    /// What the digests of identifiers are keyed with. `None`: whoever opens the map draws a key.
+    pub secret: Option<Reference>,
 }
 
 /// Where devices are remembered.

@@ -62,8 +62,9 @@ pub struct FileForm {
 pub struct DevicesForm {
     /// In the memory of each instance: for one instance, and for trying things out.
     pub memory: MemoryForm,
-    /// What the digests of identifiers are keyed with.
-    pub secret: SecretRef,
+    /// What the digests of identifiers are keyed with. Without it the map draws a key of its own, and
+    /// the same device has another id after a restart: for trying things out.
+    pub secret: Option<SecretRef>,
 }
 
 /// The device map in memory.
@@ -137,7 +138,10 @@ impl DevicesForm {
             map: device::MapSpec::Memory {
                 most: self.memory.identifiers.unwrap_or(Self::IDENTIFIERS),
             },
-            secret: self.secret.reference().clone(),
+            secret: self
+                .secret
+                .as_ref()
+                .map(|secret| secret.reference().clone()),
         }
     }
 }
@@ -171,6 +175,17 @@ mod tests {
             tables.devices.unwrap().map,
             device::MapSpec::Memory { most: 1_000_000 }
         );
+    }
+
+    #[test]
+    fn a_map_in_memory_needs_no_secret() {
+        let secret_of = |devices: Value| {
+            let (tables, problems) = compile(&json!({ "version": 1, "devices": devices }));
+            assert_eq!(problems, [""; 0]);
+            tables.unwrap().devices.unwrap().secret
+        };
+        assert_eq!(secret_of(json!({ "memory": {} })), None);
+        assert!(secret_of(json!({ "memory": {}, "secret": "env:KEY" })).is_some());
     }
 
     #[test]

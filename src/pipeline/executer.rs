@@ -123,6 +123,16 @@ pub(crate) struct Scratch {
 impl Step {
     /// Runs it over every event that is left, and says on how many it could not work.
     pub fn run(&self, batch: &mut Batch, context: &Context<'_>) -> u32 {
+        self.run_telling(batch, context, |_| {})
+    }
+
+    /// The same, and tells each time why it could not, whatever `on_error` says.
+    pub fn run_telling(
+        &self,
+        batch: &mut Batch,
+        context: &Context<'_>,
+        mut tell: impl FnMut(&str),
+    ) -> u32 {
         let mut scratch = Scratch::default();
         let mut failed = 0;
         batch.each(|event| {
@@ -133,6 +143,7 @@ impl Step {
             }
             if let Err(trouble) = self.executer.run(event, context, &mut scratch) {
                 failed += 1;
+                tell(&trouble.message);
                 self.fail(event, &trouble);
             }
         });

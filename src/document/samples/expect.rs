@@ -69,12 +69,6 @@ pub(super) fn compare(
     let expect = &sample.expect;
     let got = Got::of(ran, pipeline);
     let name = &sample.name;
-    if got.reason == Some(Reason::Script) && expect.code.as_deref() != Some(Reason::Script.code()) {
-        let message = format!("the script fails on the sample `{name}`: {}", got.told(1));
-        let hint = "correct the script; where it is meant to fail, expect `code: execute.script`";
-        out.error(&at.field("outcome"), message, hint);
-        return;
-    }
     if got.outcome != expect.outcome {
         let wanted = expect.outcome.as_str();
         let message = format!(

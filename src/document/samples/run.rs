@@ -8,7 +8,7 @@ use crate::device;
 use crate::document::diagnostic::{At, Diagnostics};
 use crate::document::samples::{SampleDevice, SampleForm, expect};
 use crate::document::shape::suggestion;
-use crate::event::{Batch, ClientIp, Depth, EventMut, Json, Records};
+use crate::event::{Batch, ClientIp, Depth, EventMut, Json, Reason, Records};
 use crate::pipeline::decode::Format;
 use crate::pipeline::enrich::Adds;
 use crate::pipeline::moment::{self, Unit};
@@ -88,7 +88,9 @@ impl Ran {
             }
         };
         pipeline.constrain(&mut batch, context);
-        pipeline.execute(&mut batch, context);
+        if !execute(sample, &mut batch, pipeline, context, out) {
+            return None;
+        }
         pipeline.restrict(&mut batch, context);
         pipeline.enrich(&mut batch, context);
         pipeline.validate(&mut batch, context);
@@ -98,6 +100,32 @@ impl Ran {
         let records = pipeline.route(&mut batch, context);
         Some(Self { batch, records })
     }
+}
+
+/// Runs the executers. A script that fails, or meets a limit, is a mistake of the script even where
+/// `on_error` lets the event pass, unless the sample is there to show it. Says whether to go on.
+fn execute(
+    sample: &SampleForm,
+    batch: &mut Batch,
+    pipeline: &Pipeline,
+    context: &Context<'_>,
+    out: &mut Diagnostics,
+) -> bool {
+    let before = out.errors();
+    let shown = sample.expect.code.as_deref() == Some(Reason::Script.code());
+    let steps = pipeline.plan.executers.iter().enumerate();
+    for (index, step) in steps.filter(|(index, _)| pipeline.switched.executer(*index)) {
+        step.run_telling(batch, context, |trouble| {
+            if step.kind() == "script" && !shown {
+                let message = format!("it fails on the sample `{}`: {trouble}", sample.name);
+                let hint = "correct the script; where it is meant to fail, write `on_error: reject`, \
+                            and expect `code: execute.script`";
+                let executers = At::ROOT.field("executers");
+                out.error(&executers.item(index).field("script"), message, hint);
+            }
+        });
+    }
+    out.errors() == before
 }
 
 /// Writes what the sample says of its device where the repo wants it, and takes away what stands

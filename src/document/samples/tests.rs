@@ -27,6 +27,14 @@ const FILES: Producer = Producer {
 
 /// A repo that takes shop events.
 fn repo(format: Format) -> (Pipeline, device::Step) {
+    let executers = json!([
+        { "filter": { "field": "event", "not": { "eq": "debug" } } },
+        { "rename": { "ts": "time" } },
+    ]);
+    repo_with(format, executers)
+}
+
+fn repo_with(format: Format, executers: Value) -> (Pipeline, device::Step) {
     let world = World {
         geo_columns: Some(vec!["city".to_owned()]),
         producers: [(Label::new("files"), FILES)].into(),
@@ -38,11 +46,7 @@ fn repo(format: Format) -> (Pipeline, device::Step) {
     let constraint: ConditionForm =
         serde_json::from_value(json!({ "any": [ { "field": "event", "exists": true }, { "field": "message", "exists": true } ] }))
             .unwrap();
-    let executers: Vec<ExecuterForm> = serde_json::from_value(json!([
-        { "filter": { "field": "event", "not": { "eq": "debug" } } },
-        { "rename": { "ts": "time" } },
-    ]))
-    .unwrap();
+    let executers: Vec<ExecuterForm> = serde_json::from_value(executers).unwrap();
     let enrich: EnrichForm = serde_json::from_value(json!({
         "time": { "as": "received" },
         "client_ip": { "as": "ip" },
@@ -121,13 +125,16 @@ fn access(format: Format) -> Access {
 
 /// What is said of the samples, as `pointer: message | hint`.
 fn said(format: Format, samples: Value) -> Vec<String> {
-    let (pipeline, step) = repo(format);
+    said_by(&repo(format), samples)
+}
+
+fn said_by((pipeline, step): &(Pipeline, device::Step), samples: Value) -> Vec<String> {
     let samples: Vec<SampleForm> = serde_json::from_value(samples).unwrap();
     let mut out = Diagnostics::new("weir.repo.shop");
     run(
         &samples,
-        &pipeline,
-        Some(&step),
+        pipeline,
+        Some(step),
         &ROOT.field("samples"),
         &mut out,
     );
@@ -372,6 +379,30 @@ fn what_a_sample_fixes_must_be_asked_for() {
     let found = out.into_vec();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].pointer, "/0/device");
+}
+
+#[test]
+fn a_script_that_loops_is_stopped_and_told_whatever_becomes_of_the_event() {
+    let looping = |on_error: &str| {
+        let source = "function process(event) while true do end end";
+        let script = json!({ "source": source, "steps": 1000 });
+        repo_with(
+            Format::Jsonl,
+            json!([{ "script": script, "on_error": on_error }]),
+        )
+    };
+    let sample =
+        |expect: Value| json!([{ "name": "one", "event": { "event": "view" }, "expect": expect }]);
+    for (on_error, outcome) in [("keep", "accepted"), ("reject", "rejected")] {
+        let said = said_by(&looping(on_error), sample(json!({ "outcome": outcome })));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with("/executers/0/script: it fails on the sample `one`: "),
+            "{said:?}"
+        );
+    }
+    let meant = json!({ "outcome": "rejected", "code": "execute.script" });
+    assert_eq!(said_by(&looping("reject"), sample(meant)), [""; 0]);
 }
 
 #[test]
