@@ -21,7 +21,7 @@ pub struct HashForm {
     /// The algorithm (default `sha256`; with a `secret` always HMAC over it).
     pub algorithm: Option<HashAlgorithm>,
     /// Makes it HMAC-SHA-256 under this key: without it, who has a list of all telephone numbers
-    /// can find out whose digest it is.
+    /// can find out whose digest it is. In samples, which know no secrets, the field is taken away.
     pub secret: Option<SecretRef>,
     /// Cuts white space at both ends and makes letters small before, as advertisers want it.
     pub normalize: Option<bool>,

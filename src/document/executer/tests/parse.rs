@@ -1,5 +1,6 @@
 //! `parse`, one test a kind.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{after, fails, refused};
@@ -209,4 +210,94 @@ fn a_parser_that_makes_no_sense_is_refused() {
         "not one character",
     );
     refused(parse(json!({"json": "a..b"})), "/parse/json", "not a path");
+}
+
+/// Pieces of what is parsed, and of what breaks parsers.
+fn text() -> impl Strategy<Value = String> {
+    let pieces = vec![
+        "Mozilla/5.0 (",
+        "Windows ",
+        "NT 10.0; ",
+        "iPhone; ",
+        "DoCoMo/2.0 ",
+        "Opera/9.8 ",
+        "KDDI-",
+        "UP.Browser/",
+        "Android ",
+        "PlayStation ",
+        "Googlebot/2.1",
+        "CPU OS 1_",
+        "J-PHONE/",
+        "Version/",
+        ")",
+        ";",
+        "/",
+        "?",
+        "#",
+        ":",
+        "//",
+        "@",
+        "[::1]",
+        "http",
+        "=",
+        "&",
+        "%",
+        "%C3",
+        "+",
+        " ",
+        "\"",
+        "\\",
+        "|",
+        "é",
+        "😀",
+        "\n",
+        "\u{0}",
+        "a",
+        "1",
+        "-",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "null",
+        "w6k",
+    ];
+    prop::collection::vec(prop::sample::select(pieces), 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_string_holds_the_event_stays_json(text in text()) {
+        let event = json!({ "a": text }).to_string();
+        let keys = [
+            json!({"user_agent": "a"}),
+            json!({"url": "a", "as": "b", "query_as": "c"}),
+            json!({"query": "a"}),
+            json!({"key_value": "a"}),
+            json!({"base64": "a"}),
+            json!({"json": "a"}),
+            json!({"time": "a"}),
+            json!({"regex": "a", "pattern": "(?s)(?<x>.)(?<y>.*)"}),
+        ];
+        let parsers = keys.map(|keys| json!({ "parse": keys }));
+        let others = [
+            json!({"splitter": {"field": "a", "separators": ["|", ",", "\n"], "quotes": ["\"", "[]"]}}),
+            json!({"cast": {"field": "a", "to": "float"}}),
+            json!({"mask": {"field": "a", "first": 1, "last": 1}}),
+        ];
+        for step in parsers.into_iter().chain(others) {
+            let ran = super::run(json!([step.clone()]), &event);
+            prop_assert!(serde_json::from_str::<Value>(&ran.event).is_ok(), "{} {}", step, ran.event);
+        }
+    }
+
+    #[test]
+    fn without_quotes_a_splitter_cuts_at_every_separator(text in text()) {
+        let step = json!({"splitter": {"field": "a", "separators": ["|", " ", "\n"], "quotes": []}});
+        let event = json!({ "a": text }).to_string();
+        let split: Value = serde_json::from_str(&after(step, &event)).unwrap();
+        let expected: Vec<_> = text.split(['|', ' ', '\n']).collect();
+        prop_assert_eq!(&split["parts"], &json!(expected));
+    }
 }
