@@ -160,7 +160,7 @@ impl Step {
 
     /// Its name; without one, what it does.
     pub fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.kind())
+        self.name.as_deref().unwrap_or_else(|| self.kind())
     }
 
     /// The secret it works with, if any.
