@@ -15,11 +15,13 @@ use crate::document::diagnostic::{At, Diagnostics};
 use crate::document::enrich::EnrichForm;
 use crate::document::executer::ExecuterForm;
 use crate::document::repo::access::{AuthForm, CorsForm, InputForm, RateForm};
-use crate::document::route::{Defaults, DeliveryForm, EventIdForm, RejectsForm, RouteForm};
+use crate::document::route::{
+    AckForm, Defaults, DeliveryForm, EventIdForm, RejectsForm, RouteForm,
+};
 use crate::document::samples::{self, SampleForm};
 use crate::document::scope::{Scope, World};
 use crate::document::validate::{self, ValidatorForm, ValidatorsForm};
-use crate::event::Path;
+use crate::event::{Ack, Path};
 use crate::pipeline::executer::Step;
 use crate::pipeline::route::Rejects;
 use crate::pipeline::switched::Switched;
@@ -68,8 +70,9 @@ pub struct RepoForm {
     /// Where rejected events go; without it nowhere.
     pub rejects: Option<RejectsForm>,
     /// Whether the reply waits until every record is safe (default `sync`).
-    #[serde(default)]
-    pub delivery: DeliveryForm,
+    pub delivery: Option<DeliveryForm>,
+    /// When a record is safe, unless its target says it; in place of `delivery`.
+    pub ack: Option<AckForm>,
     /// What identifies an event; without it the repo and the event as received.
     pub event_id: Option<EventIdForm>,
     /// How many errors a reply shows (default 20).
@@ -116,7 +119,7 @@ impl RepoForm {
         );
         let growth = self.growth.unwrap_or(Size::kib(16)).get_u32();
         let defaults = Defaults {
-            delivery: self.delivery,
+            ack: self.default_ack(&mut scope, at),
             event_limit: access.input.event_limit,
             growth,
         };
@@ -141,6 +144,21 @@ impl RepoForm {
         unique_names(&plan, &mut out);
         let device = None;
         (Compiled { plan, device }, out)
+    }
+
+    fn default_ack(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Ack {
+        let delivery = self.delivery.unwrap_or_default().into();
+        let Some(ack) = self.ack else {
+            return delivery;
+        };
+        let at = at.field("ack");
+        if self.delivery.is_some() {
+            let hint = "keep one of them: `sync` means `ack: any`, `async` means `ack: memory`";
+            scope
+                .diagnostics
+                .error(&at, "`ack` and `delivery` say the same thing", hint);
+        }
+        ack.compile(scope, &at)
     }
 
     fn rejects(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Option<Rejects> {
@@ -248,3 +266,6 @@ impl ValidatorForm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

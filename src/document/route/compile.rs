@@ -18,7 +18,7 @@ use topic::constant_topic;
 #[derive(Clone, Copy, Debug)]
 pub struct Defaults {
     /// When records are safe, unless their target says otherwise.
-    pub delivery: DeliveryForm,
+    pub ack: Ack,
     /// The largest event that may come in, in bytes.
     pub event_limit: u32,
     /// How many bytes the pipeline may add to one.
@@ -121,11 +121,9 @@ impl Compiler<'_, '_> {
     }
 
     fn target(&mut self, form: &TargetForm, at: &At<'_>) -> Option<TargetId> {
-        let ack = match (form.ack, self.defaults.delivery) {
-            (Some(ack), _) => ack.compile(self.scope, &at.field("ack")),
-            (None, DeliveryForm::Sync) => Ack::Any,
-            (None, DeliveryForm::Async) => Ack::Memory,
-        };
+        let ack = form.ack.map_or(self.defaults.ack, |ack| {
+            ack.compile(self.scope, &at.field("ack"))
+        });
         let at = at.field("producer");
         let message_max = message_max(&form.producer, self.scope, &at)?;
         let Defaults {
@@ -190,8 +188,18 @@ fn add_target(target: Target, scope: &mut Scope<'_>, at: &At<'_>) -> Option<Targ
     Some(TargetId(id))
 }
 
+impl From<DeliveryForm> for Ack {
+    fn from(form: DeliveryForm) -> Self {
+        match form {
+            DeliveryForm::Sync => Self::Any,
+            DeliveryForm::Async => Self::Memory,
+        }
+    }
+}
+
 impl AckForm {
-    fn compile(self, scope: &mut Scope<'_>, at: &At<'_>) -> Ack {
+    /// Compiles it; `at` is where it stands.
+    pub fn compile(self, scope: &mut Scope<'_>, at: &At<'_>) -> Ack {
         let (word, ack) = match self {
             Self::Memory => return Ack::Memory,
             Self::Kafka => return Ack::Kafka,

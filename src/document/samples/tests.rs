@@ -9,11 +9,11 @@ use crate::document::condition::ConditionForm;
 use crate::document::diagnostic::{At, Diagnostics};
 use crate::document::enrich::EnrichForm;
 use crate::document::executer::ExecuterForm;
-use crate::document::route::{Defaults, DeliveryForm, RouteForm};
+use crate::document::route::{Defaults, RouteForm};
 use crate::document::samples::{MOST, SampleForm, run};
 use crate::document::scope::{Producer, Scope, World};
 use crate::document::validate::{ValidatorForm, compile};
-use crate::event::{Depth, Label, Path};
+use crate::event::{Ack, Depth, Label, Path};
 use crate::pipeline::access::{Access, Limits};
 use crate::pipeline::decode::{Format, Input};
 use crate::pipeline::switched::Switched;
@@ -73,7 +73,7 @@ fn repo_with(format: Format, executers: Value) -> (Pipeline, device::Step) {
     }))
     .unwrap();
     let defaults = Defaults {
-        delivery: DeliveryForm::Sync,
+        ack: Ack::Any,
         event_limit: 1 << 16,
         growth: 1 << 14,
     };

@@ -1,6 +1,7 @@
 //! What the shape of a document is compared with, and what is said where it differs.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -293,6 +294,8 @@ fn pointers(value: &Value, above: &str, out: &mut Vec<String>) {
     }
 }
 
+static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<Sample>);
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -308,7 +311,7 @@ proptest! {
             (place, _) => *place = value,
         }
         let mut out = Diagnostics::new("d");
-        let shape = Shape::of::<Sample>();
+        let shape = &*SHAPE;
         shape.check(&shape.root, &all, &At::ROOT, &mut out);
         let accepted = serde_json::from_value::<Sample>(all.clone()).is_ok();
         if !accepted {

@@ -236,3 +236,37 @@ fn switches_for_another_plan_are_not_in_force() {
     assert_eq!(of(&switches, &one).modes, [Mode::Off]);
     assert_eq!(of(&switches, &other).modes, [Mode::Enforce]);
 }
+
+#[test]
+fn a_redirect_goes_to_a_topic_that_the_repo_names() {
+    let set = set();
+    let redirect = |to: &str| {
+        let text =
+            format!("version: 1\nrestrictions: [ {{ repo: a, do: {{ redirect: {to} }} }} ]\n");
+        run(&text, &set, None).unwrap()
+    };
+    let good = redirect("{ topic: t }");
+    assert_eq!(warnings(&good), [""; 0]);
+    assert!(matches!(
+        of(&good, &set).restrictions[0].action,
+        Action::Redirect(..)
+    ));
+    for (to, expected) in [
+        (
+            "{ topic: u }",
+            "the repo `a` has no topic `u`; this has no effect",
+        ),
+        (
+            "{ topic: t, producer: x }",
+            "the repo `a` has no producer `x`; this has no effect",
+        ),
+    ] {
+        let wrong = redirect(to);
+        assert!(
+            warnings(&wrong)[0].contains(expected),
+            "{:?}",
+            warnings(&wrong)
+        );
+        assert!(of(&wrong, &set).restrictions.is_empty());
+    }
+}

@@ -18,7 +18,7 @@ use crate::pipeline::{Context, Pipeline, Plan, RepoName};
 use crate::tables::Tables;
 
 const DEFAULTS: Defaults = Defaults {
-    delivery: DeliveryForm::Sync,
+    ack: Ack::Any,
     event_limit: 200,
     growth: 100,
 };
@@ -388,7 +388,7 @@ fn ack_is_what_the_target_says_or_else_the_delivery() {
         let world = world();
         let mut scope = scope(&world);
         let defaults = Defaults {
-            delivery,
+            ack: delivery.into(),
             ..DEFAULTS
         };
         form.compile(defaults, &mut scope, &At::ROOT);
