@@ -1,6 +1,6 @@
 //! How events are attributed to devices, as people write it.
 
-//MOD
+mod compile;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::device;
 use crate::document::diagnostic::{At, Diagnostics};
-use crate::document::samples::{SampleDevice, SampleForm, expect};
+use crate::document::samples::{SampleForm, expect};
 use crate::document::shape::suggestion;
-use crate::event::{Batch, ClientIp, Depth, EventMut, Json, Reason, Records};
+use crate::event::{Batch, ClientIp, Depth, Json, Reason, Records};
 use crate::pipeline::decode::Format;
 use crate::pipeline::enrich::Adds;
 use crate::pipeline::moment::{self, Unit};
@@ -95,7 +95,10 @@ impl Ran {
         pipeline.enrich(&mut batch, context);
         pipeline.validate(&mut batch, context);
         if let Some(step) = device {
-            batch.each(|event| attribute(event, step, sample.device.as_ref()));
+            let given = sample.device.as_ref();
+            let id = given.map(|device| device.id.as_str());
+            let is_new = given.and_then(|device| device.is_new);
+            step.attribute_to(&mut batch, id, is_new);
         }
         let records = pipeline.route(&mut batch, context);
         Some(Self { batch, records })
@@ -126,22 +129,6 @@ fn execute(
         });
     }
     out.errors() == before
-}
-
-/// Writes what the sample says of its device where the repo wants it, and takes away what stands
-/// there otherwise.
-fn attribute(event: &mut EventMut<'_>, step: &device::Step, device: Option<&SampleDevice>) {
-    match device {
-        Some(device) => {
-            event.set(step.id_as, |_, out| Json::write_str(out, &device.id));
-        }
-        None => event.remove(step.id_as),
-    }
-    if let Some(new_as) = step.new_as {
-        let is_new = device.and_then(|device| device.is_new);
-        let text = is_new.map_or("null".to_owned(), |is_new| is_new.to_string());
-        event.set(new_as, |_, out| out.extend_from_slice(text.as_bytes()));
-    }
 }
 
 impl SampleForm {

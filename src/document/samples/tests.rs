@@ -82,6 +82,8 @@ fn repo_with(format: Format, executers: Value) -> (Pipeline, device::Step) {
         identifiers: Vec::new(),
         id_as: scope.field(&ROOT, "device"),
         new_as: Some(scope.field(&ROOT, "is_new")),
+        status_as: None,
+        invalid: Vec::new(),
     };
     assert_eq!(scope.diagnostics.into_vec(), []);
     let plan = Plan {

@@ -1,0 +1,97 @@
+//! Keyed digests: a dump of the map is no list of identifiers.
+//!
+//! `HMAC-SHA-256(secret, purpose ‖ 0 ‖ type ‖ 0 ‖ value)`, cut. The purposes keep the key of an
+//! identifier and the id made of it from telling one another.
+
+use std::fmt;
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::secret::Secret;
+
+/// The key of an identifier in the map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key(pub(super) [u8; 12]);
+
+/// The id of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct DeviceId(pub(super) [u8; 16]);
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The digest of an event as received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EventDigest([u8; 12]);
+
+/// What makes keys and ids.
+#[derive(Clone)]
+pub(super) struct Keys(Hmac<Sha256>);
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Keys {
+    pub(super) fn new(secret: &Secret) -> Self {
+        let mac = Hmac::new_from_slice(secret.expose().as_bytes());
+        Self(mac.expect("HMAC takes a key of any length"))
+    }
+
+    /// The key of an identifier.
+    pub(super) fn key(&self, kind: &str, value: &str) -> Key {
+        Key(self.mac(&[b"key", kind.as_bytes(), value.as_bytes()]))
+    }
+
+    /// The id of a device whose strongest identifier this is.
+    pub(super) fn candidate(&self, kind: &str, value: &str) -> DeviceId {
+        DeviceId(self.mac(&[b"id", kind.as_bytes(), value.as_bytes()]))
+    }
+
+    /// The digest of an event as received.
+    pub(super) fn event(&self, received: &[u8]) -> EventDigest {
+        EventDigest(self.mac(&[b"event", received]))
+    }
+
+    fn mac<const N: usize>(&self, parts: &[&[u8]]) -> [u8; N] {
+        let mut mac = self.0.clone();
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                mac.update(&[0]);
+            }
+            mac.update(part);
+        }
+        let digest = mac.finalize().into_bytes();
+        std::array::from_fn(|at| digest[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_ids_tell_neither_the_identifier_nor_each_other() {
+        let keys = Keys::new(&Secret::new("s"));
+        let others = Keys::new(&Secret::new("t"));
+        assert_eq!(keys.key("imei", "1"), keys.key("imei", "1"));
+        assert_ne!(keys.key("imei", "1"), others.key("imei", "1"));
+        assert_ne!(keys.key("imei", "1"), keys.key("oaid", "1"));
+        let id = keys.candidate("imei", "1");
+        assert_ne!(keys.key("imei", "1").0, id.0[..12]);
+        assert_eq!(id.to_string().len(), 32);
+        assert_eq!(format!("{keys:?}"), "***");
+    }
+}
