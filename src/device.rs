@@ -15,7 +15,7 @@ mod resolve;
 use std::sync::Arc;
 
 use crate::event::FieldId;
-use crate::secret::{Reference, Secret};
+use crate::secret::Reference;
 
 pub use attribute::Counts;
 pub use identifier::{Kind, is_personal};
@@ -28,9 +28,15 @@ use memory::Memory;
 pub struct Spec {
     /// Where.
     pub map: MapSpec,
-    /// What the digests of identifiers are keyed with. `None`: whoever opens the map draws a key.
+    /// What the digests of identifiers are keyed with; without one a key of this process's own, and
+    /// ids that change with every start.
     pub secret: Option<Reference>,
 }
+
+/// Why the map could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the device map has no key")]
+pub struct Error(#[from] crate::secret::Error);
 
 /// Where devices are remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,13 +103,20 @@ struct Open {
 }
 
 impl Devices {
-    /// The map of a spec, with the secret that its reference leads to.
-    pub fn open(spec: &Spec, secret: &Secret) -> Self {
+    /// The map of a spec, under the secret that its reference leads to. After an error, take
+    /// [`Devices::unavailable`].
+    pub fn open(spec: &Spec) -> Result<Self, Error> {
+        let keys = match &spec.secret {
+            Some(reference) => Keys::new(&reference.resolve()?),
+            None => Keys::random(),
+        };
+        Ok(Self::with(spec, keys))
+    }
+
+    fn with(spec: &Spec, keys: Keys) -> Self {
         let MapSpec::Memory { most } = spec.map;
-        Self(Some(Arc::new(Open {
-            keys: Keys::new(secret),
-            map: Memory::new(most as usize),
-        })))
+        let map = Memory::new(most as usize);
+        Self(Some(Arc::new(Open { keys, map })))
     }
 
     /// No map, because there is none or its secret could not be had: events get no id and say

@@ -4,6 +4,7 @@
 //! identifier and the id made of it from telling one another.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -46,7 +47,19 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     pub(super) fn new(secret: &Secret) -> Self {
-        let mac = Hmac::new_from_slice(secret.expose().as_bytes());
+        Self::of(secret.expose().as_bytes())
+    }
+
+    /// A key of this process's own: what the standard library's hash maps are seeded with, 128 bits
+    /// of the system's randomness.
+    pub(super) fn random() -> Self {
+        let seed = RandomState::new();
+        let words: [[u8; 8]; 4] = std::array::from_fn(|n| seed.hash_one(n).to_le_bytes());
+        Self::of(words.as_flattened())
+    }
+
+    fn of(key: &[u8]) -> Self {
+        let mac = Hmac::new_from_slice(key);
         Self(mac.expect("HMAC takes a key of any length"))
     }
 
@@ -93,5 +106,9 @@ mod tests {
         assert_ne!(keys.key("imei", "1").0, id.0[..12]);
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(format!("{keys:?}"), "***");
+        assert_ne!(
+            Keys::random().key("imei", "1"),
+            Keys::random().key("imei", "1")
+        );
     }
 }

@@ -117,6 +117,8 @@ impl RepoForm {
             &mut scope,
             &at.field("validate"),
         );
+        let device = self.device.as_ref();
+        let device = device.map(|form| form.compile(&mut scope, &at.field("device")));
         let growth = self.growth.unwrap_or(Size::kib(16)).get_u32();
         let defaults = Defaults {
             ack: self.default_ack(&mut scope, at),
@@ -142,7 +144,6 @@ impl RepoForm {
         };
         let mut out = scope.diagnostics;
         unique_names(&plan, &mut out);
-        let device = None;
         (Compiled { plan, device }, out)
     }
 

@@ -62,8 +62,8 @@ pub struct FileForm {
 pub struct DevicesForm {
     /// In the memory of each instance: for one instance, and for trying things out.
     pub memory: MemoryForm,
-    /// What the digests of identifiers are keyed with. Without it the map draws a key of its own, and
-    /// the same device has another id after a restart: for trying things out.
+    /// What the digests of identifiers are keyed with. Without it each start makes a key of its own,
+    /// and the ids of all devices change with it.
     pub secret: Option<SecretRef>,
 }
 
@@ -91,7 +91,10 @@ impl TablesForm {
     pub fn compile(&self, at: &At<'_>, out: &mut Diagnostics) -> Tables {
         Tables {
             ip: self.ip.as_ref().map(|ip| ip.compile(&at.field("ip"), out)),
-            devices: self.devices.as_ref().map(DevicesForm::compile),
+            devices: self
+                .devices
+                .as_ref()
+                .map(|devices| devices.compile(&at.field("devices"), out)),
         }
     }
 }
@@ -133,7 +136,15 @@ impl FileForm {
 impl DevicesForm {
     const IDENTIFIERS: u32 = 1_000_000;
 
-    fn compile(&self) -> device::Spec {
+    fn compile(&self, at: &At<'_>, out: &mut Diagnostics) -> device::Spec {
+        if self.secret.is_none() {
+            let message = "without a secret the ids of devices change with every start";
+            out.warning(
+                at,
+                message,
+                "add `secret: file:/path` or `secret: env:NAME`",
+            );
+        }
         device::Spec {
             map: device::MapSpec::Memory {
                 most: self.memory.identifiers.unwrap_or(Self::IDENTIFIERS),
@@ -178,14 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn a_map_in_memory_needs_no_secret() {
-        let secret_of = |devices: Value| {
-            let (tables, problems) = compile(&json!({ "version": 1, "devices": devices }));
-            assert_eq!(problems, [""; 0]);
-            tables.unwrap().devices.unwrap().secret
-        };
-        assert_eq!(secret_of(json!({ "memory": {} })), None);
-        assert!(secret_of(json!({ "memory": {}, "secret": "env:KEY" })).is_some());
+    fn ids_that_change_with_every_start_are_warned_of() {
+        let (tables, problems) = compile(&json!({ "version": 1, "devices": { "memory": {} } }));
+        assert_eq!(tables.unwrap().devices.unwrap().secret, None);
+        assert!(
+            problems[0].contains("warning: weir.tables /devices: without a secret"),
+            "{problems:?}"
+        );
     }
 
     #[test]

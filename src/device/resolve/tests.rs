@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::device::digest::Keys;
 use crate::device::{Counts, Devices, MapSpec, Spec, Step};
 use crate::event::{Batch, Depth, FieldId, FieldsBuilder, Path, Reason};
 use crate::secret::{Reference, Secret};
@@ -15,9 +16,9 @@ const IMEI: &str = "490154203237518";
 fn devices() -> Devices {
     let spec = Spec {
         map: MapSpec::Memory { most: 100_000 },
-        secret: Reference::Env("KEY".to_owned()),
+        secret: None,
     };
-    Devices::open(&spec, &Secret::new("s"))
+    Devices::with(&spec, Keys::new(&Secret::new("s")))
 }
 
 /// Attributes one batch; of each event `id is_new status`, with ids numbered as they come.
@@ -270,6 +271,18 @@ fn without_a_map_events_go_on_and_say_so() {
 }
 
 #[test]
+fn a_secret_that_cannot_be_had_is_an_error_and_none_is_a_key_of_its_own() {
+    let spec = |secret| Spec {
+        map: MapSpec::Memory { most: 1_000 },
+        secret,
+    };
+    let missing = Reference::File("/nowhere/at/all".to_owned());
+    assert!(Devices::open(&spec(Some(missing))).is_err());
+    assert!(Devices::open(&spec(None)).unwrap().is_available());
+    assert!(!Devices::unavailable().is_available());
+}
+
+#[test]
 fn events_that_race_end_at_the_same_device() {
     let devices = devices();
     let ids: Vec<_> = std::thread::scope(|scope| {
@@ -281,7 +294,11 @@ fn events_that_race_end_at_the_same_device() {
                 let told: Vec<_> = (0..200)
                     .map(|device| {
                         let oaid = format!("{device:08x}-2222-3333-4444-555555555555");
-                        let imei = if n % 2 == 0 { Some(IMEI) } else { None };
+                        let imei = if n.is_multiple_of(2) {
+                            Some(IMEI)
+                        } else {
+                            None
+                        };
                         let imei = imei.filter(|_| device == 0);
                         map.send(&[&event(Some(&oaid), imei, None, n)])[0].clone()
                     })
