@@ -92,6 +92,7 @@ impl Gateway {
         held: H,
     ) -> Result<Receipt, decode::Error> {
         let (repo, stamp) = (request.repo, request.stamp());
+        let devices = &request.revision.devices;
         let pipeline = &repo.pipeline;
         let mut watch = Stopwatch::new(&self.metrics, request.id);
         let (context, body) = request.context(&self.instance);
@@ -108,6 +109,13 @@ impl Gateway {
         });
         watch.time(Stage::Enrich, || pipeline.enrich(&mut batch, &context));
         watch.time(Stage::Validate, || pipeline.validate(&mut batch, &context));
+        if let Some(step) = &repo.device {
+            let attribute = || devices.attribute(step, &mut batch, context.received);
+            let counts = watch.time(Stage::Device, attribute);
+            for (status, events) in counts.by_status() {
+                repo.meter.attributed(status.as_str(), events);
+            }
+        }
         let records = watch.time(Stage::Route, || pipeline.route(&mut batch, &context));
 
         if !books::covered(&batch, &records) {

@@ -23,6 +23,19 @@ pub struct Counts {
     pub none: u64,
 }
 
+impl Counts {
+    /// Each status with how many events have it.
+    pub fn by_status(self) -> [(Status, u64); 5] {
+        [
+            (Status::Known, self.known),
+            (Status::New, self.new),
+            (Status::Conflict, self.conflict),
+            (Status::Degraded, self.degraded),
+            (Status::None, self.none),
+        ]
+    }
+}
+
 /// A device of the batch.
 struct Distinct {
     resolved: Resolved,

@@ -17,6 +17,7 @@ pub(super) enum Stage {
     Restrictions,
     Enrich,
     Validate,
+    Device,
     Route,
     Deliver,
 }
@@ -31,6 +32,7 @@ impl Stage {
             Self::Restrictions => "restrictions",
             Self::Enrich => "enrich",
             Self::Validate => "validate",
+            Self::Device => "device",
             Self::Route => "route",
             Self::Deliver => "deliver",
         }

@@ -41,6 +41,7 @@ impl Binder {
             without_document: set.without_document.iter().cloned().collect(),
             paths: set.paths.clone(),
             tables: Arc::clone(&ready.tables),
+            devices: ready.devices.clone(),
             serving: true,
         }
     }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use hashbrown::{HashMap, HashSet};
 
 use crate::delivery::Destinations;
-use crate::device;
+use crate::device::{self, Devices};
 pub use crate::document::digest::Digest;
 pub use crate::document::paths::Paths;
 use crate::pipeline::{Pipeline, RepoName};
@@ -28,6 +28,8 @@ pub struct Revision {
     pub paths: Paths,
     /// The enrichment data.
     pub tables: Arc<Tables>,
+    /// The device map.
+    pub devices: Devices,
     /// False before the first revision: then every repo answers 503.
     pub serving: bool,
 }
@@ -76,6 +78,7 @@ impl Revision {
             without_document: HashSet::new(),
             paths: Paths::default(),
             tables: Arc::default(),
+            devices: Devices::unavailable(),
             serving: false,
         }
     }

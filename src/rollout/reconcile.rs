@@ -239,11 +239,16 @@ impl Reconciler {
         }
         let (set, base, first) = (Arc::clone(set), self.base.clone(), self.set.is_none());
         let loaded = tokio::task::spawn_blocking(move || {
-            let failed = ready.load_tables(&set, &base).err();
-            (
-                ready,
-                failed.map(|error| (document(&set, Kind::Tables), chain(&error))),
-            )
+            let tables = ready
+                .load_tables(&set, &base)
+                .err()
+                .map(|error| chain(&error));
+            let devices = ready.open_devices(&set).err().map(|error| chain(&error));
+            let failed = tables
+                .into_iter()
+                .chain(devices)
+                .reduce(|a, b| format!("{a}; {b}"));
+            (ready, failed.map(|why| (document(&set, Kind::Tables), why)))
         });
         let Ok((ready, failed)) = loaded.await else {
             tracing::error!("loading tables panicked, the last revision stays");

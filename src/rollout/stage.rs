@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::delivery::{Connected, Producer};
+use crate::device::{self, Devices};
 use crate::document::set::Set;
 use crate::event::Label;
 use crate::sink;
@@ -20,6 +21,9 @@ pub(super) struct Ready {
     /// The enrichment data.
     pub(super) tables: Arc<Tables>,
     ip: Option<(tables::Spec, Stamps)>,
+    /// The device map.
+    pub(super) devices: Devices,
+    device_spec: Option<device::Spec>,
 }
 
 /// When the files of a table were last changed, and their sizes.
@@ -58,6 +62,18 @@ impl Ready {
             ip: Some(Arc::new(table)),
         });
         self.ip = wanted;
+        Ok(())
+    }
+
+    /// Takes the device map of a set: the one before, if nothing changed, or opens one.
+    pub(super) fn open_devices(&mut self, set: &Set) -> Result<(), device::Error> {
+        if self.device_spec != set.tables.devices {
+            self.devices = match &set.tables.devices {
+                Some(spec) => Devices::open(spec)?,
+                None => Devices::unavailable(),
+            };
+            self.device_spec.clone_from(&set.tables.devices);
+        }
         Ok(())
     }
 

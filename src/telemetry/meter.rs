@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-use crate::telemetry::metrics::{Executer, Metrics, Repo, RepoReason, Shadowed};
+use crate::telemetry::metrics::{Attributed, Executer, Metrics, Repo, RepoReason, Shadowed};
 
 /// The counters of one repo.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ pub struct RepoMeter {
     tolerated: Family<RepoReason, Counter>,
     shadowed: Family<Shadowed, Counter>,
     failed: Family<Executer, Counter>,
+    attributed: Family<Attributed, Counter>,
 }
 
 impl RepoMeter {
@@ -52,6 +53,7 @@ impl RepoMeter {
             tolerated: metrics.violations_tolerated.clone(),
             shadowed: metrics.events_shadowed.clone(),
             failed: metrics.executer_failures.clone(),
+            attributed: metrics.events_attributed.clone(),
             repo,
         }
     }
@@ -93,6 +95,15 @@ impl RepoMeter {
             executer: executer.into(),
         };
         self.failed.get_or_create(&labels).inc_by(events);
+    }
+
+    /// Counts events by how their device was found.
+    pub fn attributed(&self, status: &'static str, events: u64) {
+        if events > 0 {
+            let repo = Arc::clone(&self.repo);
+            let labels = Attributed { repo, status };
+            self.attributed.get_or_create(&labels).inc_by(events);
+        }
     }
 
     fn add(&self, family: &Family<RepoReason, Counter>, reason: &'static str, count: u64) {

@@ -70,6 +70,8 @@ metrics! {
     violations_tolerated: Family<RepoReason, Counter> = "weir_violations_tolerated", Family::default();
     /// Events that an executer could not work on, whatever its `on_error` says of them.
     executer_failures: Family<Executer, Counter> = "weir_executer_failures", Family::default();
+    /// Events by how their device was found: `known`, `new`, `conflict`, `degraded`, `none`.
+    events_attributed: Family<Attributed, Counter> = "weir_events_attributed", Family::default();
     /// Members of events that repeated the key of a field; the last one counts.
     duplicate_keys: Family<Repo, Counter> = "weir_duplicate_keys", Family::default();
     /// Requests whose books did not balance: a bug, to be reported.
@@ -144,6 +146,15 @@ pub struct RepoReason {
     pub repo: Arc<str>,
     /// The code of the reason.
     pub reason: &'static str,
+}
+
+/// How the devices of a repo's events were found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Attributed {
+    /// The repo's name in the documents.
+    pub repo: Arc<str>,
+    /// `known`, `new`, `conflict`, `degraded` or `none`.
+    pub status: &'static str,
 }
 
 /// What a validator in mode `shadow` found.
