@@ -17,6 +17,7 @@ pub mod request_id;
 mod routes;
 mod server;
 mod settings;
+mod socket;
 mod take;
 #[cfg(test)]
 mod tests;

@@ -3,18 +3,12 @@
 //! The socket tells when bytes come, requests tell when they begin and end, and the connection's task
 //! looks now and then whether it has been one thing for too long. No timer is set for a request.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-
 /// Answered when the head of a request does not arrive.
-const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
+pub(super) const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     content-type: application/json\r\ncontent-length: 98\r\nconnection: close\r\n\r\n\
     {\"error\":{\"code\":\"request.slow\",\"message\":\"the head of the request took too long: send it again\"}}";
 
@@ -86,7 +80,13 @@ impl Activity {
         self.expired.store(true, Ordering::Relaxed);
     }
 
-    fn bytes_came(&self) {
+    /// Whether the head came too late.
+    pub(super) fn expired(&self) -> bool {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    /// The socket has read something.
+    pub(super) fn bytes_came(&self) {
         let waiting = self.serving.load(Ordering::Relaxed) == 0
             && !self.multiplexed.load(Ordering::Relaxed)
             && !self.in_head.load(Ordering::Relaxed);
@@ -112,69 +112,6 @@ impl Drop for Serving {
         if self.0.serving.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.begin(Instant::now());
         }
-    }
-}
-
-/// A socket that tells what comes.
-#[derive(Debug)]
-pub(super) struct Socket {
-    stream: TcpStream,
-    activity: Arc<Activity>,
-}
-
-impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.activity.expired.load(Ordering::Relaxed) {
-            // Whether the client gets to see it is the client's affair.
-            self.stream.try_write(SLOW_HEAD).ok();
-            return Poll::Ready(Ok(()));
-        }
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.bytes_came();
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -24,8 +24,9 @@ pub use coding::Coding;
 pub use unpack::Unpackers;
 
 /// What is still read of a body that nobody wants, so that the client gets to see the answer.
-const DISCARD_BYTES: usize = 256 * 1024;
-const DISCARD_TIME: Duration = Duration::from_secs(1);
+pub(super) const DISCARD_BYTES: usize = 256 * 1024;
+/// For how long.
+pub(super) const DISCARD_TIME: Duration = Duration::from_secs(1);
 /// The least spare room behind a body.
 const SPARE: usize = 4096;
 

@@ -17,14 +17,15 @@ use tokio::time::{Instant as Moment, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use crate::ingest::activity::{Activity, Overdue, Socket};
+use crate::ingest::activity::{Activity, Overdue};
 use crate::ingest::address;
 use crate::ingest::port::{Peer, Port};
+use crate::ingest::socket::Socket;
 
-/// Bytes that a head may have; also the most that is read at once.
-const HEAD: usize = 80 * 1024;
-/// Bytes of header fields of an HTTP/2 request.
-const FIELDS: u32 = 64 * 1024;
+/// Bytes that a head may have, about: path and header fields with their own limits, and the rest.
+const HEAD: usize = 136 * 1024;
+/// Bytes of header fields of an HTTP/2 request, with those for path and query.
+const FIELDS: u32 = 136 * 1024;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 
@@ -119,8 +120,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .max_buf_size(HEAD)
         // A client that has said all may still listen.
         .half_close(true)
-        .header_read_timeout(None)
-        .pipeline_flush(true);
+        .header_read_timeout(None);
     builder
         .http2()
         .timer(TokioTimer::new())

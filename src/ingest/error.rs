@@ -18,6 +18,12 @@ pub enum Error {
     /// No such repo.
     #[error("there is no repo of this name: check the name in the path")]
     Repo,
+    /// The path and query are too long.
+    #[error("the path and query are longer than {} KiB: send it in the body", HEAD_MOST / 1024)]
+    LongPath,
+    /// The header fields are too large.
+    #[error("the header fields are larger than {} KiB: send fewer or smaller ones", HEAD_MOST / 1024)]
+    LargeFields,
     /// Not what this path is for.
     #[error("this path takes only {0}")]
     Method(&'static str),
@@ -63,6 +69,8 @@ impl Error {
         match self {
             Self::Path => "request.path",
             Self::Repo => "request.repo",
+            Self::LongPath => "request.long_path",
+            Self::LargeFields => "request.large_fields",
             Self::Method(_) => "request.method",
             Self::NoDocument => "repo.no_document",
             Self::Credential(Denied::Missing) => "credential.missing",
@@ -83,6 +91,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Path | Self::Repo => StatusCode::NOT_FOUND,
+            Self::LongPath => StatusCode::URI_TOO_LONG,
+            Self::LargeFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Credential(Denied::Missing) => StatusCode::UNAUTHORIZED,
             Self::Credential(Denied::Wrong) | Self::DebugToken => StatusCode::FORBIDDEN,
@@ -108,6 +118,9 @@ impl Error {
         }
     }
 }
+
+/// Bytes that path and query may have, and bytes that the header fields may have.
+pub const HEAD_MOST: usize = 64 * 1024;
 
 /// When to come back after a 503, in seconds.
 pub const RETRY_AFTER: u64 = 1;

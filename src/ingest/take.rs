@@ -9,6 +9,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use crate::gateway;
 use crate::ingest::body::{self, Limits, Received, discard};
 use crate::ingest::cors::Grant;
 use crate::ingest::credential::{self, Denied};
-use crate::ingest::error::Error;
+use crate::ingest::error::{Error, HEAD_MOST};
 use crate::ingest::port::{Peer, Port};
 use crate::ingest::rate::Sender;
 use crate::ingest::reply::{self, Reply};
@@ -82,6 +83,19 @@ pub(super) async fn take(State(port): State<Arc<Port>>, request: Request) -> Rep
     reply
 }
 
+/// The parser's own limit is for a whole head, and not exact.
+fn check_head(head: &Parts) -> Result<(), Error> {
+    let path = head.uri.path_and_query();
+    if path.is_some_and(|path| path.as_str().len() > HEAD_MOST) {
+        return Err(Error::LongPath);
+    }
+    let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if head.headers.iter().map(field).sum::<usize>() > HEAD_MOST {
+        return Err(Error::LargeFields);
+    }
+    Ok(())
+}
+
 fn client(port: &Port, head: &Parts, peer: Option<Peer>) -> ClientIp {
     let unknown = std::net::Ipv4Addr::UNSPECIFIED.into();
     let peer = peer.map_or(unknown, |peer| peer.address);
@@ -90,6 +104,7 @@ fn client(port: &Port, head: &Parts, peer: Option<Peer>) -> ClientIp {
 
 impl Taken<'_> {
     async fn answer(&self, body: &mut Body, grant: &mut Grant) -> Result<Reply, Error> {
+        check_head(self.head)?;
         let repo = self.repo()?;
         let access = &repo.pipeline.plan.access;
         *grant = Grant::of(access, &self.head.headers);

@@ -330,3 +330,41 @@ async fn a_client_that_waits_for_100_is_refused_at_once() {
     drop((refused, welcome));
     assert!(running.drain().await);
 }
+
+#[tokio::test]
+async fn what_is_no_request_and_what_is_too_large_is_answered() {
+    let (address, running, _) = serve(|_| {}).await;
+    let large = "x".repeat(100 * 1024);
+    for (request, status) in [
+        ("hello\r\n\r\n".to_owned(), 400),
+        (post(EVENTS, &format!("x-large: {large}\r\n"), "{}"), 431),
+        (
+            post(
+                EVENTS,
+                &format!("x-large: {}\r\n", &large[..60 * 1024]),
+                "{}",
+            ),
+            200,
+        ),
+        (post(&format!("{EVENTS}?{large}"), "", "{}"), 414),
+        (
+            post(EVENTS, &format!("x-large: {large}{large}\r\n"), "{}"),
+            431,
+        ),
+        (post(EVENTS, "", &" ".repeat(2 << 20)), 413),
+    ] {
+        let mut stream = connect(address);
+        // It may be answered and closed before all is sent.
+        stream.write_all(request.as_bytes()).ok();
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).unwrap();
+        let line = String::from_utf8_lossy(&line);
+        assert_eq!(
+            line,
+            format!("HTTP/1.1 {status}"),
+            "{} bytes",
+            request.len()
+        );
+    }
+    assert!(running.drain().await);
+}
