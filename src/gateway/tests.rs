@@ -128,6 +128,7 @@ impl World {
             repos: HashMap::from_iter([(plan.repo.clone(), Arc::new(repo))]),
             without_document: HashSet::new(),
             paths: Paths::default(),
+            devices: crate::device::Devices::unavailable(),
             tables: Arc::default(),
             serving: true,
         }

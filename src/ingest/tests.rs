@@ -75,6 +75,7 @@ fn revision(metrics: &Metrics, delivery: &Delivery) -> Revision {
         repos: HashMap::from_iter([(name.clone(), Arc::new(repo))]),
         without_document: [RepoName::new("broken")].into_iter().collect(),
         paths: Paths::new([("/v1".to_owned(), name)]),
+        devices: crate::device::Devices::unavailable(),
         tables: Arc::default(),
         serving: true,
     }
