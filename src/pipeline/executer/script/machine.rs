@@ -19,7 +19,7 @@ use crate::event::Json;
 use crate::pipeline::executer::script::{Error, Limits};
 
 /// One event never takes longer.
-const DEADLINE: Duration = Duration::from_millis(100);
+const DEADLINE: Duration = Duration::from_millis(500);
 /// An error's message is not longer.
 const MESSAGE: usize = 200;
 /// Of the language's own functions, those that have neither state nor effect.
@@ -210,7 +210,7 @@ impl Fuel {
         if self.start.elapsed().as_millis() > u128::from(deadline) {
             // A program that catches errors is not to go on.
             self.steps.store(0, Ordering::Relaxed);
-            return Err(mlua::Error::runtime("it took longer than 100 ms"));
+            return Err(mlua::Error::runtime("it took longer than 500 ms"));
         }
         Ok(VmState::Continue)
     }
