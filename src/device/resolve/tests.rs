@@ -1,3 +1,5 @@
+//! Which device identifiers lead to, and whose first event it is.
+
 use std::sync::Arc;
 
 use crate::device::digest::Keys;

@@ -1,3 +1,5 @@
+//! What a repo document is refused for, and what its parts say to each other.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a set keeps, holds and refuses when its documents change.
+
 use std::collections::BTreeMap;
 
 use super::*;

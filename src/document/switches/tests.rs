@@ -1,3 +1,5 @@
+//! What switches put in force, and what they are refused for.
+
 use std::collections::BTreeMap;
 
 use super::*;

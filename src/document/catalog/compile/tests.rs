@@ -1,3 +1,5 @@
+//! What a catalog compiles to, and what it is refused for.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Where compiled routes send events, and what routes are refused for.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

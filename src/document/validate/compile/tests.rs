@@ -1,3 +1,5 @@
+//! What validators compile to, and what they are refused for.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! What restrictions do to the events of a batch.
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
