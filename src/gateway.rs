@@ -138,10 +138,11 @@ impl Gateway {
 impl Gateway {
     /// Tells what would become of a request, and does nothing of it.
     pub fn explain(&self, request: Request<'_>) -> Result<Explanation, decode::Error> {
-        let repo = request.repo;
+        let (repo, devices) = (request.repo, &request.revision.devices);
         let (context, body) = request.context(&self.instance);
+        let device = repo.device.as_ref().map(|step| (devices, step));
         let headers = |target| repo.destinations.headers(target);
-        explain::explain(&repo.pipeline, body, &context, headers)
+        explain::explain(&repo.pipeline, device, body, &context, headers)
     }
 }
 

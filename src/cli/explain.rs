@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use serde_json::value::RawValue;
 
 use crate::cli::{Output, check, print, print_json};
+use crate::device::{self, Devices};
 use crate::document::diagnostic::Severity;
 use crate::document::set::Set;
 use crate::event::ClientIp;
@@ -89,7 +90,10 @@ fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
         spec.map(crate::sink::Spec::headers).unwrap_or_default()
     };
     let body = body(&arguments.event)?;
-    explain::explain(&pipeline, body, &context, headers).context("the body cannot be decoded")
+    let devices = devices(&set);
+    let device = repo.device.as_ref().map(|step| (&devices, step));
+    explain::explain(&pipeline, device, body, &context, headers)
+        .context("the body cannot be decoded")
 }
 
 /// A body; one event that is spread over lines becomes one line.
@@ -110,6 +114,19 @@ fn body(file: &Path) -> anyhow::Result<Vec<u8>> {
         }
     }
     Ok(body)
+}
+
+/// A map that knows no device yet. Where the secret cannot be had, ids are not those of the gateway.
+fn devices(set: &Set) -> Devices {
+    let Some(spec) = &set.tables.devices else {
+        return Devices::unavailable();
+    };
+    let without_secret = device::Spec {
+        secret: None,
+        ..spec.clone()
+    };
+    let opened = Devices::open(spec).or_else(|_| Devices::open(&without_secret));
+    opened.unwrap_or_default()
 }
 
 /// Paths are looked for beside the documents, as at run time.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::device::identifier::Kind;
 use crate::device::resolve::{Identifier, Resolved};
-use crate::device::{Devices, Status, Step};
+use crate::device::{Devices, Open, Status, Step};
 use crate::event::{Batch, EventMut, Fate, Json, Span};
 
 /// How the events of a batch were attributed.
@@ -48,6 +48,22 @@ impl Devices {
     /// still on its way. What the client wrote there does not stay.
     pub fn attribute(&self, step: &Step, batch: &mut Batch, received: Timestamp) -> Counts {
         let day = u32::try_from(received.as_second() / 86_400).unwrap_or(0);
+        self.attribute_by(step, batch, |open, identifiers, event| {
+            open.resolve(identifiers, event, day)
+        })
+    }
+
+    /// Writes what [`Devices::attribute`] would write now, and remembers nothing.
+    pub fn foresee(&self, step: &Step, batch: &mut Batch) -> Counts {
+        self.attribute_by(step, batch, Open::foresee)
+    }
+
+    fn attribute_by(
+        &self,
+        step: &Step,
+        batch: &mut Batch,
+        resolve: impl Fn(&Open, &[Identifier<'_>], &[u8]) -> Resolved,
+    ) -> Counts {
         let mut distinct: Vec<Distinct> = Vec::new();
         let mut by_written: HashMap<Box<[u8]>, usize> = HashMap::new();
         // Of each event the device, as an index; of one that left none.
@@ -62,7 +78,10 @@ impl Devices {
             *device = match by_written.get(&written[..]) {
                 Some(known) => *known,
                 None => {
-                    let resolved = self.resolve(step, &event, day);
+                    let resolved = match &self.0 {
+                        Some(open) => resolve(open, &step.identifiers_of(&event), event.received()),
+                        None => Resolved::without_id(Status::Degraded),
+                    };
                     let first = index;
                     distinct.push(Distinct { resolved, first });
                     by_written.insert(written[..].into(), distinct.len() - 1);
@@ -72,13 +91,6 @@ impl Devices {
         }
         unite(&mut distinct);
         step.write_all(batch, &devices, &distinct)
-    }
-
-    fn resolve(&self, step: &Step, event: &EventMut<'_>, day: u32) -> Resolved {
-        match &self.0 {
-            Some(open) => open.resolve(&step.identifiers_of(event), event.received(), day),
-            None => Resolved::without_id(Status::Degraded),
-        }
     }
 }
 

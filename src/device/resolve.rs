@@ -81,6 +81,37 @@ impl Open {
         }
     }
 
+    /// What `resolve` would say now; nothing is claimed.
+    pub(super) fn foresee(&self, identifiers: &[Identifier<'_>], received: &[u8]) -> Resolved {
+        let Some(strongest) = identifiers.first() else {
+            return Resolved::without_id(Status::None);
+        };
+        let link = |each: &Identifier<'_>| self.map.get(self.keys.key(each.kind, &each.value));
+        let believed = identifiers
+            .iter()
+            .filter_map(link)
+            .filter(|link| !link.distrusted);
+        let mut found = believed.map(|link| link.device);
+        let candidate = || self.keys.candidate(strongest.kind, &strongest.value);
+        let id = found.next().unwrap_or_else(candidate);
+        let conflict = found.any(|other| other != id);
+        let length = u32::try_from(received.len()).unwrap_or(u32::MAX);
+        let known = self.map.record(id);
+        let is_new = known.is_none_or(|known| {
+            known.first_length == length && known.first_event == self.keys.event(received)
+        });
+        let status = match (conflict, is_new) {
+            (true, _) => Status::Conflict,
+            (false, true) => Status::New,
+            (false, false) => Status::Known,
+        };
+        Resolved {
+            id: Some(id),
+            status,
+            is_new: Some(is_new),
+        }
+    }
+
     /// Lets the identifiers that led nowhere lead to the device.
     fn connect(&self, keys: &[Key], links: &[Option<Link>], id: DeviceId, day: u32) {
         for (key, _) in keys.iter().zip(links).filter(|(_, link)| link.is_none()) {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::device::{self, Devices};
 use crate::event::{Batch, Class, Effect, Fate, Record, Records, TargetId, Violation};
 use crate::gateway::stopwatch::Stage;
 use crate::pipeline::{Context, Pipeline, decode};
@@ -95,10 +96,11 @@ pub struct Step {
     pub left: Option<&'static str>,
 }
 
-/// Runs the stages over a body and tells what they did. `headers` names the headers that records of a
-/// target carry.
+/// Runs the stages over a body and tells what they did. Devices are looked up and not remembered.
+/// `headers` names the headers that records of a target carry.
 pub fn explain(
     pipeline: &Pipeline,
+    device: Option<(&Devices, &device::Step)>,
     body: Vec<u8>,
     context: &Context<'_>,
     headers: impl Fn(TargetId) -> Vec<&'static str>,
@@ -115,6 +117,10 @@ pub fn explain(
     trace.after(Stage::Enrich, &mut batch);
     pipeline.validate(&mut batch, context);
     trace.after(Stage::Validate, &mut batch);
+    if let Some((devices, step)) = device {
+        devices.foresee(step, &mut batch);
+        trace.after(Stage::Device, &mut batch);
+    }
     let records = pipeline.route(&mut batch, context);
     trace.after(Stage::Route, &mut batch);
     Ok(Telling {

@@ -28,6 +28,8 @@ struct Map {
     devices: Devices,
     ids: Vec<String>,
     counts: Counts,
+    /// Whether events are only looked at.
+    foresees: bool,
 }
 
 impl Map {
@@ -36,6 +38,7 @@ impl Map {
             devices: devices(),
             ids: Vec::new(),
             counts: Counts::default(),
+            foresees: false,
         }
     }
 
@@ -69,7 +72,11 @@ impl Map {
         }
         adapt(&mut batch);
         let received = "2025-06-15T15:06:40Z".parse().unwrap();
-        self.counts = self.devices.attribute(&step, &mut batch, received);
+        self.counts = if self.foresees {
+            self.devices.foresee(&step, &mut batch)
+        } else {
+            self.devices.attribute(&step, &mut batch, received)
+        };
         (0..events.len())
             .map(|index| self.told(&mut batch, index, &step))
             .collect()
@@ -100,6 +107,28 @@ impl Map {
 
 fn event(o: Option<&str>, i: Option<&str>, c: Option<&str>, n: u32) -> String {
     serde_json::json!({ "o": o, "i": i, "c": c, "n": n }).to_string()
+}
+
+#[test]
+fn what_is_foreseen_comes_true_and_is_not_remembered() {
+    let mut map = Map::new();
+    map.send(&[&event(Some(OAID[0]), Some(IMEI), None, 1)]);
+    map.send(&[&event(Some(OAID[1]), None, Some("cookie-of-another"), 2)]);
+    let events = [
+        event(None, Some(IMEI), None, 3),
+        event(Some(OAID[2]), None, None, 4),
+        event(None, Some(IMEI), Some("cookie-of-another"), 5),
+        event(None, None, None, 6),
+    ];
+    let events = events.each_ref().map(String::as_str);
+    map.foresees = true;
+    let foreseen = map.send(&events);
+    assert_eq!(map.send(&events), foreseen);
+    assert!(foreseen[1].contains("new"), "{foreseen:?}");
+    map.foresees = false;
+    assert_eq!(map.send(&events), foreseen);
+    let later = event(Some(OAID[2]), None, None, 77);
+    assert!(map.send(&[&later])[0].contains("known"));
 }
 
 #[test]
