@@ -100,9 +100,7 @@ async fn every_bad_body_has_its_designed_answer() {
             told += *counts;
         }
         let fits = match case.expected {
-            Status(status) => {
-                reply.status == status && reply.json()["accepted"].as_u64().unwrap_or(0) == 0
-            }
+            Status(status) => reply.status == status && !reply.text.contains("accepted"),
             Books(received, accepted, errors) => {
                 let rejected = u64::try_from(errors.len()).unwrap();
                 let wanted = Counts {
@@ -474,9 +472,9 @@ fn headers() -> Vec<Case> {
             Books(1, 1, &[]),
         )
         .with("content-type", "application/xml"),
-        case("a header of 100 KiB", "{}", Status(431)).with(
+        case("a header of 300 KiB", "{}", Status(431)).with(
             "x-large",
-            Box::leak("x".repeat(100 * 1024).into_boxed_str()),
+            Box::leak("x".repeat(300 * 1024).into_boxed_str()),
         ),
     ]
 }

@@ -171,6 +171,10 @@ pub(crate) fn status_of(answer: &str) -> u16 {
 
 fn whole(seen: &[u8]) -> bool {
     let text = String::from_utf8_lossy(seen);
+    // The answer proper comes after the word to go on.
+    let text = text
+        .strip_prefix("HTTP/1.1 100 Continue\r\n\r\n")
+        .unwrap_or(&text);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
