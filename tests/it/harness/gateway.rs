@@ -22,6 +22,8 @@ pub(crate) struct Gateway {
     pub(crate) data: u16,
     pub(crate) admin: u16,
     pub(crate) client: reqwest::Client,
+    /// Keeps no connection open, so that none is counted among the gateway's files.
+    operator: reqwest::Client,
 }
 
 impl Gateway {
@@ -63,11 +65,12 @@ impl Gateway {
             data,
             admin,
             client: http::client(),
+            operator: http::client_without_pool(),
         }
     }
 
     async fn until_ready(&self) {
-        let client = &self.client;
+        let client = &self.operator;
         let url = self.admin_url("/readyz");
         eventually(40, "the gateway is ready", || async {
             let answer = client.get(&url).send().await.ok()?;
@@ -129,7 +132,7 @@ impl Gateway {
 
     pub(crate) async fn metrics(&self) -> Metrics {
         let answer = self
-            .client
+            .operator
             .get(self.admin_url("/metrics"))
             .send()
             .await

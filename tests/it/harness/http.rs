@@ -20,6 +20,12 @@ pub(crate) fn client() -> reqwest::Client {
         .unwrap()
 }
 
+/// A client that opens a connection for each request.
+pub(crate) fn client_without_pool() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    builder.pool_max_idle_per_host(0).build().unwrap()
+}
+
 /// A whole answer of the data port.
 #[derive(Debug)]
 pub(crate) struct Reply {
