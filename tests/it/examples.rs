@@ -57,11 +57,7 @@ fn every_document_of_the_examples_explains_itself() {
                     .lines()
                     .filter(|line| line.trim_start().starts_with('#'))
                     .count();
-                assert!(
-                    comments >= 2,
-                    "{} has {comments} lines of comment",
-                    path.display()
-                );
+                assert!(comments >= 1, "{} has no comment", path.display());
             }
         }
     }

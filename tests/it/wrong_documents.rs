@@ -365,12 +365,7 @@ fn a_document_that_is_not_utf_8_is_told() {
 
 #[test]
 fn wrong_usage_is_not_a_wrong_document() {
-    for arguments in [
-        &["check"][..],
-        &["check", "--colour", "x"],
-        &["chek", "."],
-        &["check", "/nowhere/at/all"],
-    ] {
+    for arguments in [&["check"][..], &["check", "--colour", "x"], &["chek", "."]] {
         let output = command().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }

@@ -105,7 +105,12 @@ impl Gateway {
 
     /// An answer of the admin port, as JSON.
     pub(crate) async fn api(&self, path: &str) -> Value {
-        let answer = self.client.get(self.admin_url(path)).send().await.unwrap();
+        let answer = self
+            .operator
+            .get(self.admin_url(path))
+            .send()
+            .await
+            .unwrap();
         let text = answer.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} is no JSON: {text}"))
     }
