@@ -184,9 +184,6 @@ fn whole(seen: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    if head.starts_with("HTTP/1.1 1") {
-        return true;
-    }
     let length = head.to_ascii_lowercase();
     let length = length
         .lines()
