@@ -75,7 +75,7 @@ fn a_large_plan_compiles_into_shared_tables() {
     assert_eq!(catalog.len(), 2_000);
     assert_eq!(
         catalog.sizes(),
-        (50, 50, 128),
+        (50, 50, 64),
         "fifty names, fifty definitions, one table"
     );
 }

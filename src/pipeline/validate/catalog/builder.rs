@@ -84,10 +84,10 @@ impl CatalogBuilder {
         catalog
     }
 
-    /// A new table, at most three quarters full.
+    /// A new table, at most four fifths full.
     fn table(&mut self, uses: &[Use]) -> Table {
         let slots = &mut self.catalog.slots;
-        let size = (uses.len() + uses.len() / 3 + 1).next_power_of_two();
+        let size = (uses.len() + uses.len() / 4 + 1).next_power_of_two();
         let start = slots.len();
         let free = Slot {
             name: Slot::FREE,
