@@ -36,7 +36,12 @@ pub(super) enum Overdue {
     Idle,
     /// A request has begun and its head does not end.
     Head,
+    /// It was told to end, and does not: its client reads no answer.
+    Stuck,
 }
+
+/// How long a connection that is told to end may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 impl Activity {
     /// Of a connection just opened: it must begin its first request as if the head had begun.
@@ -68,11 +73,15 @@ impl Activity {
         }
         let since = self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed));
         let passed = now.saturating_duration_since(since);
-        if self.in_head.load(Ordering::Relaxed) {
-            (passed >= head).then_some(Overdue::Head)
+        let (limit, overdue) = if self.in_head.load(Ordering::Relaxed) {
+            (head, Overdue::Head)
         } else {
-            (passed >= idle).then_some(Overdue::Idle)
+            (idle, Overdue::Idle)
+        };
+        if passed >= limit + LAST_WORDS {
+            return Some(Overdue::Stuck);
         }
+        (passed >= limit).then_some(overdue)
     }
 
     /// The head came too late: the socket says so, and reads no more.
@@ -146,6 +155,8 @@ mod tests {
             activity.overdue(now + IDLE, IDLE, HEAD),
             Some(Overdue::Idle)
         );
+        let later = now + IDLE + LAST_WORDS;
+        assert_eq!(activity.overdue(later, IDLE, HEAD), Some(Overdue::Stuck));
         activity.bytes_came();
         assert_eq!(
             activity.overdue(Instant::now() + HEAD, IDLE, HEAD),

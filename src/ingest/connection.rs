@@ -88,6 +88,7 @@ pub(super) async fn serve(
                 None => {}
                 Some(Overdue::Idle) => http.as_mut().graceful_shutdown(),
                 Some(Overdue::Head) => activity.expire(),
+                Some(Overdue::Stuck) => return,
             }
         }
     }
