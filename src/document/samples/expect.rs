@@ -257,9 +257,10 @@ fn compare_fields(sample: &SampleForm, ran: &mut Ran, at: &At<'_>, out: &mut Dia
     for (path, wanted) in &expect.fields {
         let got = find(&event, path);
         if !got.is_some_and(|got| same(wanted, got)) {
-            let got = got.map_or("is not there".to_owned(), |got| {
-                format!("is {}", shown(got))
-            });
+            let got = match got {
+                Some(got) => format!("is {}", shown(got)),
+                None => "is not there".to_owned(),
+            };
             let message = format!(
                 "`{path}` of the sample `{name}` should be {}, and {got}",
                 shown(wanted)

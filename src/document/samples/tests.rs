@@ -5,19 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::device;
-use crate::document::condition::ConditionForm;
 use crate::document::diagnostic::{At, Diagnostics};
-use crate::document::enrich::EnrichForm;
-use crate::document::executer::ExecuterForm;
-use crate::document::route::{Defaults, RouteForm};
+use crate::document::repo::RepoForm;
 use crate::document::samples::{MOST, SampleForm, run};
-use crate::document::scope::{Producer, Scope, World};
-use crate::document::validate::{ValidatorForm, compile};
-use crate::event::{Ack, Depth, Label, Path};
-use crate::pipeline::access::{Access, Limits};
-use crate::pipeline::decode::{Format, Input};
+use crate::document::scope::{Producer, World};
+use crate::event::Label;
+use crate::pipeline::decode::Format;
 use crate::pipeline::switched::Switched;
-use crate::pipeline::{Pipeline, Plan, RepoName};
+use crate::pipeline::{Pipeline, RepoName};
 
 const ROOT: At<'static> = At::ROOT;
 const FILES: Producer = Producer {
@@ -31,98 +26,50 @@ fn repo(format: Format) -> (Pipeline, device::Step) {
         { "filter": { "field": "event", "not": { "eq": "debug" } } },
         { "rename": { "ts": "time" } },
     ]);
-    repo_with(format, executers)
+    repo_with(format, &executers)
 }
 
-fn repo_with(format: Format, executers: Value) -> (Pipeline, device::Step) {
+fn repo_with(format: Format, executers: &Value) -> (Pipeline, device::Step) {
     let world = World {
         geo_columns: Some(vec!["city".to_owned()]),
         producers: [(Label::new("files"), FILES)].into(),
+        devices: true,
         ..World::default()
     };
-    let mut scope = Scope::new("weir.repo.shop", &world);
-    let shops = vec!["north".to_owned(), "south".to_owned()];
-    scope.values = vec![(Path::parse("shop").unwrap(), shops)];
-    let constraint: ConditionForm =
-        serde_json::from_value(json!({ "any": [ { "field": "event", "exists": true }, { "field": "message", "exists": true } ] }))
-            .unwrap();
-    let executers: Vec<ExecuterForm> = serde_json::from_value(executers).unwrap();
-    let enrich: EnrichForm = serde_json::from_value(json!({
-        "time": { "as": "received" },
-        "client_ip": { "as": "ip" },
-        "geo": { "as": { "city": "geo.city" } },
-    }))
-    .unwrap();
-    let validators: Vec<ValidatorForm> = serde_json::from_value(json!([
-        { "name": "kinds", "kind": "types", "fields": { "price": "float" }, "mode": "enforce" },
-        { "name": "fresh", "kind": "freshness", "field": "time", "past": "1 h", "future": "1 h", "mode": "enforce" },
-    ]))
-    .unwrap();
-    let constraint = constraint.compile(&mut scope, &ROOT);
-    let executers = executers.iter();
-    let executers = executers.filter_map(|form| form.compile(&mut scope, &ROOT));
-    let executers = executers.collect();
-    let enrich = enrich.compile(&mut scope, &ROOT, &RepoName::new("shop"));
-    let validators = compile(&validators, None, &mut scope, &ROOT);
-    let route: RouteForm = serde_json::from_value(json!({
-        "match": "all",
-        "rules": [
-            { "when": { "field": "event", "eq": "pay" }, "to": [{ "producer": "files", "topic": "paid" }] },
-            { "to": [{ "producer": "files", "topic": "events_{{ shop }}", "else": "events_other" }] },
+    let format = match format {
+        Format::Jsonl => "jsonl",
+        Format::Text => "text",
+    };
+    let document = json!({
+        "version": 1,
+        "input": { "format": format },
+        "values": { "shop": [ "north", "south" ] },
+        "constraint": { "any": [
+            { "field": "event", "exists": true },
+            { "field": "message", "exists": true },
+        ] },
+        "executers": executers,
+        "enrich": {
+            "time": { "as": "received" },
+            "client_ip": { "as": "ip" },
+            "geo": { "as": { "city": "geo.city" } },
+        },
+        "validate": [
+            { "name": "kinds", "kind": "types", "fields": { "price": "float" }, "mode": "enforce" },
+            { "name": "fresh", "kind": "freshness", "field": "time", "past": "1 h", "future": "1 h", "mode": "enforce" },
         ],
-    }))
-    .unwrap();
-    let defaults = Defaults {
-        ack: Ack::Any,
-        event_limit: 1 << 16,
-        growth: 1 << 14,
-    };
-    let router = route.compile(defaults, &mut scope, &ROOT);
-    let step = device::Step {
-        identifiers: Vec::new(),
-        id_as: scope.field(&ROOT, "device"),
-        new_as: Some(scope.field(&ROOT, "is_new")),
-        status_as: None,
-        invalid: Vec::new(),
-    };
-    assert_eq!(scope.diagnostics.into_vec(), []);
-    let plan = Plan {
-        repo: RepoName::new("shop"),
-        fields: Arc::new(scope.fields.build()),
-        access: access(format),
-        constraint: Some(constraint),
-        executers,
-        enrich,
-        validators,
-        router,
-        targets: scope.targets,
-        topics: scope.topics,
-        rejects: None,
-        growth: 1 << 14,
-        errors_shown: 20,
-    };
-    let switched = Arc::new(Switched::as_written(&plan));
-    let plan = Arc::new(plan);
-    (Pipeline { plan, switched }, step)
-}
-
-fn access(format: Format) -> Access {
-    Access {
-        input: Input {
-            format,
-            event_limit: 1 << 16,
-            max_events: 100,
-            depth: Depth::DEFAULT,
-        },
-        limits: Limits {
-            wire: 1 << 20,
-            body: 1 << 20,
-            ratio: 100,
-        },
-        keys: Vec::new(),
-        rate: None,
-        origins: Vec::new(),
-    }
+        "device": { "identifiers": { "oaid": "oaid" }, "as": "device", "new_as": "is_new" },
+        "route": { "match": "all", "rules": [
+            { "when": { "field": "event", "eq": "pay" }, "to": [ { "producer": "files", "topic": "paid" } ] },
+            { "to": [ { "producer": "files", "topic": "events_{{ shop }}", "else": "events_other" } ] },
+        ] },
+    });
+    let form: RepoForm = serde_json::from_value(document).unwrap();
+    let (compiled, out) = form.compile(&RepoName::new("shop"), "weir.repo.shop", &world);
+    assert_eq!(out.into_vec(), []);
+    let switched = Arc::new(Switched::as_written(&compiled.plan));
+    let plan = Arc::new(compiled.plan);
+    (Pipeline { plan, switched }, compiled.device.unwrap())
 }
 
 /// What is said of the samples, as `pointer: message | hint`.
@@ -146,7 +93,7 @@ fn said_by((pipeline, step): &(Pipeline, device::Step), samples: Value) -> Vec<S
         .collect()
 }
 
-fn said_of(sample: Value) -> Vec<String> {
+fn said_of(sample: &Value) -> Vec<String> {
     let mut whole =
         json!({ "name": "one", "event": { "event": "view" }, "expect": { "outcome": "accepted" } });
     for (key, value) in sample.as_object().unwrap() {
@@ -172,20 +119,20 @@ fn a_sample_that_comes_out_as_expected_is_silent() {
             "absent": [ "ts", "a.b" ],
         },
     });
-    assert_eq!(said_of(accepted), [""; 0]);
+    assert_eq!(said_of(&accepted), [""; 0]);
     let filtered = json!({ "event": { "event": "debug" }, "expect": { "outcome": "filtered", "code": "filter" } });
-    assert_eq!(said_of(filtered), [""; 0]);
+    assert_eq!(said_of(&filtered), [""; 0]);
     let rejected = json!({
         "event": { "event": "view", "price": "cheap" },
         "expect": { "outcome": "rejected", "code": "validate.type" },
     });
-    assert_eq!(said_of(rejected), [""; 0]);
+    assert_eq!(said_of(&rejected), [""; 0]);
 }
 
 #[test]
 fn another_outcome_is_told_with_its_cause() {
     assert_eq!(
-        said_of(json!({ "event": { "event": "view", "price": "cheap" } })),
+        said_of(&json!({ "event": { "event": "view", "price": "cheap" } })),
         [
             "/samples/0/expect/outcome: the sample `one` should be accepted, and is rejected with \
              `validate.type` at `price`: expected float, got string | look at the validator `kinds`, \
@@ -193,21 +140,21 @@ fn another_outcome_is_told_with_its_cause() {
         ]
     );
     assert_eq!(
-        said_of(json!({ "event": { "event": "debug" } })),
+        said_of(&json!({ "event": { "event": "debug" } })),
         [
             "/samples/0/expect/outcome: the sample `one` should be accepted, and is filtered with \
              `filter` | look at the filters among the `executers`, or change the sample"
         ]
     );
     assert_eq!(
-        said_of(json!({ "expect": { "outcome": "rejected" } })),
+        said_of(&json!({ "expect": { "outcome": "rejected" } })),
         [
             "/samples/0/expect/outcome: the sample `one` should be rejected, and is accepted | if \
              that is as it should be, change `expect`"
         ]
     );
     assert_eq!(
-        said_of(json!({
+        said_of(&json!({
             "event": { "event": "view", "price": "cheap" },
             "expect": { "outcome": "rejected", "code": "validate.enum" },
         })),
@@ -231,7 +178,7 @@ fn every_field_that_differs_is_told() {
     });
     let hint = "correct the document, or change the sample";
     assert_eq!(
-        said_of(sample),
+        said_of(&sample),
         [
             format!(
                 "/samples/0/expect/fields/price: `price` of the sample `one` should be `2.5`, and is `2` | {hint}"
@@ -254,7 +201,7 @@ fn topics_are_compared_as_a_set() {
     let goes_to = |event: &str, expect: Value| {
         let mut expect = expect;
         expect["outcome"] = "accepted".into();
-        said_of(json!({ "event": { "event": event, "shop": "north" }, "expect": expect }))
+        said_of(&json!({ "event": { "event": event, "shop": "north" }, "expect": expect }))
     };
     assert_eq!(goes_to("view", json!({ "topic": "events_north" })), [""; 0]);
     assert_eq!(
@@ -339,7 +286,7 @@ fn a_line_of_text_is_a_sample_of_a_text_repo() {
 
 #[test]
 fn expectations_that_no_event_could_meet_are_errors() {
-    let told = |expect: Value| said_of(json!({ "event": { "event": "debug" }, "expect": expect }));
+    let told = |expect: Value| said_of(&json!({ "event": { "event": "debug" }, "expect": expect }));
     assert_eq!(
         told(json!({ "outcome": "filtered", "topic": "a", "fields": { "a": 1 } })),
         [
@@ -368,7 +315,7 @@ fn expectations_that_no_event_could_meet_are_errors() {
 #[test]
 fn what_a_sample_fixes_must_be_asked_for() {
     assert_eq!(
-        said_of(json!({ "geo": { "citty": "x" } })),
+        said_of(&json!({ "geo": { "citty": "x" } })),
         [
             "/samples/0/geo/citty: no geo step of this repo takes the column `citty` | did you mean `city`?"
         ]
@@ -390,7 +337,7 @@ fn a_script_that_loops_is_stopped_and_told_whatever_becomes_of_the_event() {
         let script = json!({ "source": source, "steps": 1000 });
         repo_with(
             Format::Jsonl,
-            json!([{ "script": script, "on_error": on_error }]),
+            &json!([{ "script": script, "on_error": on_error }]),
         )
     };
     let sample =
