@@ -130,13 +130,23 @@ fn told(report: &Report) -> String {
         .iter()
         .filter(|found| found.severity == Severity::Error)
         .count();
-    let warnings = report.diagnostics.len() - errors;
+    let warnings = counted(report.diagnostics.len() - errors, "warning");
     lines.push(match (&report.set, report.ok) {
         (Some(set), true) => format!(
-            "{} documents and {} repos compile; the set is {set} ({warnings} warnings)",
-            report.documents, report.repos
+            "{} and {} compile; the set is {set} ({warnings})",
+            counted(report.documents, "document"),
+            counted(report.repos, "repo")
         ),
-        _ => format!("{errors} errors, {warnings} warnings: nothing of this would go live"),
+        _ => {
+            let errors = counted(errors, "error");
+            format!("{errors}, {warnings}: nothing of this would go live")
+        }
     });
     lines.join("\n")
+}
+
+/// As people count: `1 error`, `2 errors`.
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }

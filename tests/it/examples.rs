@@ -38,11 +38,9 @@ fn every_example_passes_the_check() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{name}: {text}");
         let result: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            result["diagnostics"].as_array().map(Vec::len),
-            Some(0),
-            "{name}: {text}"
-        );
+        let diagnostics = result["diagnostics"].as_array().unwrap();
+        let errors = diagnostics.iter().filter(|one| one["severity"] == "error");
+        assert_eq!(errors.count(), 0, "{name}: {text}");
     }
 }
 

@@ -175,7 +175,7 @@ fn references() -> Vec<Case> {
         ("a path to a repo that is not there", INDEX, "version: 1\ndocuments: [ { kind: producers, name: default, data_id: weir.producers }, { kind: repo, name: events, data_id: weir.repo.events } ]\npaths: { /v1/track: evnts }\n".into()),
         ("switches for a validator that is not there", SWITCHES, "version: 1\nrepos: { events: { pln: { mode: off } } }\n".into()),
         ("a mode that is not in the set", SWITCHES, "version: 1\nrepos: { events: { plan: { mode: sometimes } } }\n".into()),
-        ("a table file that is not there", TABLES, "version: 1\nip: { files: [ { path: /nowhere/geo.csv } ], columns: [ country ] }\n".into()),
+        ("a table of no files", TABLES, "version: 1\nip: { files: [], columns: [ country ] }\n".into()),
     ]
 }
 

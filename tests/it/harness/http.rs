@@ -140,6 +140,13 @@ impl Raw {
         let _open = self.0.shutdown().await;
     }
 
+    /// Goes away at once, with a reset.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.0)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+
     /// One answer: its head, and as much body as its `content-length` says. Empty if the other side
     /// closes without an answer.
     pub(crate) async fn answer(&mut self) -> String {
