@@ -109,10 +109,6 @@ impl Kafka {
         }
     }
 
-    pub(crate) fn servers(&self) -> &str {
-        &self.servers
-    }
-
     /// As a list in a document: `["127.0.0.1:1", "127.0.0.1:2"]`.
     pub(crate) fn brokers(&self) -> String {
         format!("{:?}", self.servers.split(',').collect::<Vec<_>>())

@@ -27,8 +27,6 @@ pub(crate) struct Answer {
     /// Absent where nothing was taken.
     pub(crate) counts: Option<Counts>,
     pub(crate) revision: String,
-    /// Line and code.
-    pub(crate) errors: Vec<(u64, String)>,
     pub(crate) retry_lines: Vec<u64>,
     pub(crate) took: Duration,
 }
@@ -121,7 +119,6 @@ fn answer(connection: usize, batch: usize, reply: &Reply, took: Duration) -> Ans
         status: reply.status,
         counts: counted.then(|| reply.counts()),
         revision: json["revision"].as_str().unwrap_or_default().to_owned(),
-        errors: if counted { reply.errors() } else { Vec::new() },
         retry_lines: reply.retry_lines(),
         took,
     }
