@@ -4,6 +4,8 @@
 //!
 //! `cargo bench` runs all of it; `cargo bench -- steps` and `cargo bench -- kafka` a part.
 
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
 mod corpus;
 mod kafka;
 mod load;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -119,11 +119,8 @@ fn record(line: &[u8]) -> Option<(&'static str, Vec<u8>)> {
         event.insert("time".to_owned(), time);
     }
     campaign(&mut event);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()?
-        .as_millis();
-    event.insert("recv_time".to_owned(), json!(u64::try_from(now).ok()?));
+    let now = weir::telemetry::clock::timestamp().as_millisecond();
+    event.insert("recv_time".to_owned(), json!(now));
     event.insert(
         "ip".to_owned(),
         json!(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200)).to_string()),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use weir::device::{self, Devices};
 use weir::document::digest::{Content, DataId};
 use weir::document::set::{self, Input};
 use weir::event::{Batch, ClientIp, Records};
@@ -25,13 +26,14 @@ const MEASURE: Duration = Duration::from_secs(1);
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config-examples/tracking");
 
 /// A step by its name, and what it costs beside the work before it.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "copy",
     "decode",
     "constraint",
     "executers",
     "enrich",
     "validate",
+    "device",
     "route",
     "tree",
     "tree in and out",
@@ -41,6 +43,8 @@ const STEPS: [&str; 10] = [
 struct World {
     pipeline: Pipeline,
     tables: Tables,
+    device: Option<device::Step>,
+    devices: Devices,
     tracking: Vec<Vec<u8>>,
     cdn: Vec<Vec<u8>>,
 }
@@ -94,13 +98,15 @@ impl World {
             run_samples: false,
         };
         let set = set::compile(&input).set.expect("the example compiles");
-        let plan = &set.repos.first_key_value().expect("it has a repo").1.plan;
+        let repo = set.repos.first_key_value().expect("it has a repo").1;
+        let plan = &repo.plan;
         let mut switched = Switched::as_written(plan);
         switch_freshness_off(&mut switched, plan);
         let mut spec = set.tables.ip.clone().expect("it has an ip table");
         for file in &mut spec.files {
             file.path = std::path::Path::new(EXAMPLE).join(&file.path);
         }
+        let map = device::MapSpec::Memory { most: 1_000_000 };
         Self {
             pipeline: Pipeline {
                 plan: Arc::clone(plan),
@@ -109,6 +115,9 @@ impl World {
             tables: Tables {
                 ip: Some(Arc::new(tables::load(&spec).expect("the table loads"))),
             },
+            device: repo.device.clone(),
+            devices: Devices::open(&device::Spec { map, secret: None })
+                .expect("it needs no secret"),
             tracking: bodies(&corpus::tracking(BATCH * BATCHES)),
             cdn: bodies(&corpus::cdn(BATCH * BATCHES)),
         }
@@ -147,22 +156,31 @@ impl World {
     fn stages(&self, last: &str, body: Vec<u8>) -> (Batch, Records) {
         let (pipeline, context) = (&self.pipeline, self.context());
         let mut batch = pipeline.decode(body).expect("the corpus is sound");
-        let stages: [(&str, &dyn Fn(&mut Batch)); 4] = [
-            ("constraint", &|batch| pipeline.constrain(batch, &context)),
-            ("executers", &|batch| {
-                drop(pipeline.execute(batch, &context))
-            }),
-            ("enrich", &|batch| pipeline.enrich(batch, &context)),
-            ("validate", &|batch| pipeline.validate(batch, &context)),
-        ];
+        let nothing = Records::default;
         if last == "decode" {
-            return (batch, Records::default());
+            return (batch, nothing());
         }
-        for (name, stage) in stages {
-            stage(&mut batch);
-            if name == last {
-                return (batch, Records::default());
-            }
+        pipeline.constrain(&mut batch, &context);
+        if last == "constraint" {
+            return (batch, nothing());
+        }
+        drop(pipeline.execute(&mut batch, &context));
+        if last == "executers" {
+            return (batch, nothing());
+        }
+        pipeline.enrich(&mut batch, &context);
+        if last == "enrich" {
+            return (batch, nothing());
+        }
+        pipeline.validate(&mut batch, &context);
+        if last == "validate" {
+            return (batch, nothing());
+        }
+        if let Some(step) = &self.device {
+            self.devices.attribute(step, &mut batch, context.received);
+        }
+        if last == "device" {
+            return (batch, nothing());
         }
         let records = pipeline.route(&mut batch, &context);
         (batch, records)

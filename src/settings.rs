@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    fn flags(value: Value) -> Map<String, Value> {
+    fn flags(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let settings = load(
             Some(file.path()),
             variable,
-            flags(json!({"admin": "127.0.0.1:3"})),
+            flags(&json!({"admin": "127.0.0.1:3"})),
         )
         .unwrap();
         assert_eq!(settings.state, Path::new("/a"));

@@ -1,6 +1,6 @@
 //! What would become of events, told by the live revision: nothing is delivered or counted.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -63,7 +63,7 @@ pub(super) async fn run(
             ),
         });
     };
-    let address = question.address.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let address = question.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let request = Request {
         revision: &revision,
         repo,

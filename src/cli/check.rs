@@ -86,7 +86,7 @@ fn check(path: &Path) -> anyhow::Result<Report> {
             .file_stem()
             .and_then(|name| name.to_str())
             .context("a file without a name")?;
-        (folder.unwrap_or(Path::new(".")), Some(name))
+        (folder.unwrap_or_else(|| Path::new(".")), Some(name))
     } else {
         (path, None)
     };

@@ -12,6 +12,7 @@ use crate::settings;
 
 /// Every flag overrides its `WEIR_` variable, which overrides the file.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
 pub(super) struct Arguments {
     /// The directory of documents (WEIR_DOCUMENTS).
     #[arg(long, value_name = "DIR")]

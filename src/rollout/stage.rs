@@ -2,6 +2,7 @@
 //! device map. What cannot be made ready is told by document, so that it can be held.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -94,14 +95,15 @@ impl Ready {
                 Some(Answer::Ready(producer)) => {
                     self.producers.insert(label, (spec, producer.clone()));
                 }
-                Some(Answer::Silent(producer, why)) => {
-                    if self.producers.contains_key(&label) {
-                        silent.push(format!("producer `{label}`: {why}"));
-                    } else {
-                        tracing::warn!(%label, why, "producer does not answer yet");
-                        self.producers.insert(label, (spec, producer.clone()));
+                Some(Answer::Silent(producer, why)) => match self.producers.entry(label) {
+                    Entry::Occupied(before) => {
+                        silent.push(format!("producer `{}`: {why}", before.key()));
                     }
-                }
+                    Entry::Vacant(new) => {
+                        tracing::warn!(label = %new.key(), why, "producer does not answer yet");
+                        new.insert((spec, producer.clone()));
+                    }
+                },
                 Some(Answer::Failed(why)) => silent.push(format!("producer `{label}`: {why}")),
                 None => silent.push(format!("producer `{label}` was not asked for")),
             }

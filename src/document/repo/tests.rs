@@ -42,7 +42,7 @@ fn compile(more: Value) -> (Option<Compiled>, Vec<String>) {
     (compiled, out.into_vec().into_iter().map(line).collect())
 }
 
-fn problem(more: Value) -> String {
+fn problem(more: &Value) -> String {
     let (_, mut problems) = compile(more.clone());
     assert_eq!(problems.len(), 1, "{more}: {problems:?}");
     problems.remove(0)
@@ -67,9 +67,9 @@ fn the_default_ack_is_said_once() {
     let ack = |more| compile(more).0.unwrap().plan.targets[0].ack;
     assert_eq!(ack(json!({ "delivery": "async" })), Ack::Memory);
     assert_eq!(ack(json!({ "ack": "kafka" })), Ack::Kafka);
-    let found = problem(json!({ "ack": "kafka", "delivery": "sync" }));
+    let found = problem(&json!({ "ack": "kafka", "delivery": "sync" }));
     assert_eq!(found, "/ack: `ack` and `delivery` say the same thing");
-    let found = problem(json!({ "ack": "both" }));
+    let found = problem(&json!({ "ack": "both" }));
     assert!(
         found.starts_with("/ack: `ack: both` needs a spool"),
         "{found}"
@@ -78,7 +78,7 @@ fn the_default_ack_is_said_once() {
 
 #[test]
 fn limits_that_contradict_each_other_are_told() {
-    let limits = |limits: Value| problem(json!({ "input": { "limits": limits } }));
+    let limits = |limits: Value| problem(&json!({ "input": { "limits": limits } }));
     for (found, expected) in [
         (
             limits(json!({ "body": "32 KiB" })),
@@ -145,7 +145,7 @@ fn keys_rates_and_origins_are_checked() {
             "/values/project: no value is declared",
         ),
     ] {
-        assert_eq!(problem(more), expected);
+        assert_eq!(problem(&more), expected);
     }
     let (_, problems) = compile(json!({ "cors": { "origins": ["http://localhost:3000", "*"] } }));
     assert_eq!(problems, [""; 0]);
@@ -168,6 +168,6 @@ fn a_name_moves_one_thing() {
             "/validate/0: the name `time` stands twice, first under `enrich`",
         ),
     ] {
-        assert_eq!(problem(more), expected);
+        assert_eq!(problem(&more), expected);
     }
 }
