@@ -46,6 +46,8 @@ launch() { # DIR NODE: in a session of its own, so that an interrupt of the call
   local jars; jars=$(class_path)
   setsid "${jvm[@]}" -cp "$jars" kafka.Kafka "$1/n$2.properties" >> "$1/n$2.log" 2>&1 < /dev/null &
   echo $! > "$1/n$2.pid"
+  # Between fork and exec the process does not bear its name yet, and would count as ended.
+  for _ in $(seq 100); do if running "$1" "$2" || ! kill -0 "$!" 2> /dev/null; then return 0; fi; sleep 0.05; done
 }
 port_of() { sed -n 's/^listeners=CLIENT:\/\/127.0.0.1:\([0-9]*\),.*/\1/p' "$1/n$2.properties"; }
 answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
