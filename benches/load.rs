@@ -29,6 +29,19 @@ pub(crate) fn request(path: &str, body: &[u8], gzip: bool) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
+/// Sends every request once.
+pub(crate) fn once(address: &str, requests: &[Vec<u8>]) {
+    let mut stream = TcpStream::connect(address).expect("the gateway listens");
+    let mut buffer = vec![0; 64 * 1024];
+    for request in requests {
+        stream.write_all(request).expect("the gateway reads");
+        assert!(
+            answered_well(&mut stream, &mut buffer),
+            "a request of the warm-up failed"
+        );
+    }
+}
+
 /// Sends from `connections` connections for this long. Each begins elsewhere in the requests.
 pub(crate) fn send(
     address: &str,

@@ -26,6 +26,7 @@ fn main() {
     {
         ["peer", address, brokers] => peer::serve(address, brokers),
         ["loop", step, rounds] => steps::repeat(step, rounds.parse().expect("a number of rounds")),
+        ["load", address, batch, seconds] => kafka::load(address, batch, seconds),
         ["steps"] => steps::print(),
         ["kafka"] => kafka::print(),
         _ => {

@@ -118,7 +118,6 @@ fn record(line: &[u8]) -> Option<(&'static str, Vec<u8>)> {
     if let Some(time) = event.remove("ts") {
         event.insert("time".to_owned(), time);
     }
-    campaign(&mut event);
     let now = weir::telemetry::clock::timestamp().as_millisecond();
     event.insert("recv_time".to_owned(), json!(now));
     event.insert(
@@ -157,21 +156,6 @@ fn record(line: &[u8]) -> Option<(&'static str, Vec<u8>)> {
         _ => "events_other",
     };
     Some((topic, serde_json::to_vec(&event).ok()?))
-}
-
-fn campaign(event: &mut Map<String, Value>) {
-    let Some(properties) = event.get_mut("properties").and_then(Value::as_object_mut) else {
-        return;
-    };
-    let url = properties.get("$url").and_then(Value::as_str);
-    let Some(url) = url.and_then(|url| url::Url::parse(url).ok()) else {
-        return;
-    };
-    let query = url
-        .query_pairs()
-        .map(|(name, value)| (name.into_owned(), json!(value)));
-    let query: Map<String, Value> = query.collect();
-    properties.insert("campaign".to_owned(), Value::Object(query));
 }
 
 /// Fifteen checks of types, ranges and sets.

@@ -107,7 +107,7 @@ impl World {
             file.path = std::path::Path::new(EXAMPLE).join(&file.path);
         }
         let map = device::MapSpec::Memory { most: 1_000_000 };
-        Self {
+        let world = Self {
             pipeline: Pipeline {
                 plan: Arc::clone(plan),
                 switched: Arc::new(switched),
@@ -120,6 +120,16 @@ impl World {
                 .expect("it needs no secret"),
             tracking: bodies(&corpus::tracking(BATCH * BATCHES)),
             cdn: bodies(&corpus::cdn(BATCH * BATCHES)),
+        };
+        world.know_devices();
+        world
+    }
+
+    /// Devices are known before anything is measured, and by other events than those measured.
+    fn know_devices(&self) {
+        for body in &self.tracking {
+            let text = String::from_utf8_lossy(body).replace("{\"", "{ \"");
+            drop(self.stages("route", text.into_bytes()));
         }
     }
 
