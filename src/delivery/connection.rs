@@ -69,7 +69,7 @@ impl TopicState {
     pub(super) fn refuse(&self, target: &Spec, reason: Reason, now: Instant) {
         if self.breaker.trip(reason, now + TOPIC_REST) {
             let (topic, reason) = (self.name.as_str(), reason.code());
-            tracing::error!(%target, topic, reason, "topic refused: records for it are turned away");
+            tracing::error!(sink = %target, topic, reason, "topic refused: records for it are turned away");
         }
     }
 
@@ -81,7 +81,7 @@ impl TopicState {
 
     fn open(&self, target: &Spec) {
         if self.breaker.acknowledged() {
-            tracing::info!(%target, topic = self.name.as_str(), "topic takes records again");
+            tracing::info!(sink = %target, topic = self.name.as_str(), "topic takes records again");
         }
     }
 }
@@ -132,7 +132,7 @@ impl Connection {
     /// Something was acknowledged. Tells when that is new.
     pub(super) fn acknowledged(&self) {
         if self.breaker.acknowledged() {
-            tracing::info!(target = %self.spec, "producer answers again");
+            tracing::info!(sink = %self.spec, "producer answers again");
         }
     }
 
@@ -140,7 +140,7 @@ impl Connection {
     fn trip(&self, now: Instant) {
         if self.breaker.trip(Reason::Unavailable, now) {
             let target = &self.spec;
-            tracing::error!(%target, "producer does not answer: records for it are turned away");
+            tracing::error!(sink = %target, "producer does not answer: records for it are turned away");
         }
     }
 
@@ -225,10 +225,10 @@ impl Connection {
                 let old = self.client.swap(Arc::new(client));
                 metrics.clients_replaced.inc();
                 let failed = old.close(Duration::ZERO, Reason::Fenced);
-                tracing::warn!(%target, failed, "producer replaced after it failed for good");
+                tracing::warn!(sink = %target, failed, "producer replaced after it failed for good");
             }
             Err(error) => {
-                tracing::error!(%target, %error, "producer failed for good, and cannot be replaced");
+                tracing::error!(sink = %target, %error, "producer failed for good, and cannot be replaced");
             }
         }
         lock(&self.watch).replace_at = Instant::now() + REPLACE_REST;

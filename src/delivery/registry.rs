@@ -171,7 +171,7 @@ impl Shared {
             return Ok(connection.clone());
         }
         let connection = Arc::new(Connection::start(key.spec.clone(), &self.metrics)?);
-        tracing::info!(target = %key.spec, "producer started");
+        tracing::info!(sink = %key.spec, "producer started");
         running.insert(key, connection.clone());
         Ok(connection)
     }
@@ -201,7 +201,7 @@ impl Registry {
         let unused = |_: &Key, connection: &mut Arc<Connection>| Arc::strong_count(connection) == 1;
         let retired: Vec<_> = lock(&self.running).extract_if(unused).collect();
         for (_, connection) in retired {
-            tracing::info!(target = %connection.spec, "producer no longer used");
+            tracing::info!(sink = %connection.spec, "producer no longer used");
             let end = move || connection.client().close(RETIRE, Reason::Closing);
             if let Err(error) = std::thread::Builder::new()
                 .name("retire".to_owned())
