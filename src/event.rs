@@ -26,7 +26,9 @@ pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};
 pub use members::{Elements, Member, Members};
 pub use reason::{Class, Reason};
-pub use record::{Ack, Label, Priority, Record, Records, TargetId, Topic, TopicId};
+pub use record::{
+    Ack, ConstantHeaders, Label, Priority, Record, Records, TargetId, Topic, TopicId,
+};
 pub use scan::{Depth, ScanError, Syntax};
 
 /// A half-open range of positions in a batch's text (or in a record buffer).

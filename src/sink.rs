@@ -184,6 +184,8 @@ pub struct Message<'a> {
     pub key: Option<&'a [u8]>,
     /// The payload.
     pub payload: &'a [u8],
+    /// Headers beside those of the producer; a folder has none.
+    pub headers: &'a [(Box<str>, Box<str>)],
 }
 
 /// A running client.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::delivery::connection::{Connection, TopicState};
 use crate::delivery::lane::Lane;
-use crate::event::{Ack, Label, Priority, TargetId, Topic, TopicId};
+use crate::event::{Ack, ConstantHeaders, Label, Priority, TargetId, Topic, TopicId};
 use crate::sink::Spec;
 
 /// A producer label with its lanes and what they send through. While it is kept, its client runs.
@@ -50,6 +50,7 @@ pub struct Destinations {
 pub(super) struct Target {
     producer: Producer,
     pub(super) ack: Ack,
+    pub(super) headers: ConstantHeaders,
     /// For each connection, the states of the topics; found when first needed.
     topics: Box<[Topics]>,
 }
@@ -65,6 +66,7 @@ impl Destinations {
             Target {
                 producer,
                 ack,
+                headers: ConstantHeaders::from([]),
                 topics,
             }
         };
@@ -72,6 +74,15 @@ impl Destinations {
             targets: targets.into_iter().map(bind).collect(),
             topics: topics.into(),
         }
+    }
+
+    /// The same, with the constant headers of each target in their order.
+    #[must_use]
+    pub fn with_headers(mut self, headers: impl IntoIterator<Item = ConstantHeaders>) -> Self {
+        for (target, headers) in self.targets.iter_mut().zip(headers) {
+            target.headers = headers;
+        }
+        self
     }
 
     /// Whether these targets are bound here, in this order.

@@ -67,6 +67,7 @@ pub(super) fn start(
             index,
             key,
             payload: record.payload.of(&buffer),
+            headers: &to.target(record.target).headers,
         };
         if let Err(reason) = group.add(&message, stamp) {
             refused.push(Failed::Record(index, reason));

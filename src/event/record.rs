@@ -107,6 +107,9 @@ pub enum Ack {
     Both,
 }
 
+/// Headers that every record of a target carries, beside those of its producer: name and value.
+pub type ConstantHeaders = Arc<[(Box<str>, Box<str>)]>;
+
 /// A target of a pipeline: index into its list of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TargetId(pub u16);

@@ -6,11 +6,9 @@
 mod reject;
 mod topic;
 
-use std::sync::Arc;
-
 use crate::event::{
-    Ack, Batch, EventMut, FieldId, Fields, Json, Kind, Label, Priority, Reason, Record, Records,
-    Span, TargetId, TopicId,
+    Ack, Batch, ConstantHeaders, EventMut, FieldId, Fields, Json, Kind, Label, Priority, Reason,
+    Record, Records, Span, TargetId, TopicId,
 };
 use crate::pipeline::condition::Condition;
 use crate::pipeline::{Context, Pipeline, Plan};
@@ -28,7 +26,7 @@ pub struct Target {
     /// The largest record that the producer takes, in bytes.
     pub message_max: u32,
     /// Constant headers, beside those that the producer writes.
-    pub headers: Arc<[(Box<str>, Box<str>)]>,
+    pub headers: ConstantHeaders,
 }
 
 /// The rules of a repo.

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::{HashMap, HashSet};
+
 use crate::delivery::Delivery;
 use crate::document::set::{CompiledRepo, Set};
 use crate::document::switches::Switches;
@@ -28,17 +30,24 @@ impl Binder {
         ready: &Ready,
         before: &Revision,
     ) -> Revision {
-        let bound = |(name, compiled): (&RepoName, &Arc<CompiledRepo>)| {
+        let mut repos = HashMap::new();
+        let mut without_document: HashSet<_> = set.without_document.iter().cloned().collect();
+        for (name, compiled) in &set.repos {
             let before = before.repos.get(name);
-            (
-                name.clone(),
-                self.repo(name, compiled, switches, ready, before),
-            )
-        };
+            match self.repo(name, compiled, switches, ready, before) {
+                Some(repo) => {
+                    repos.insert(name.clone(), repo);
+                }
+                None => {
+                    tracing::error!(repo = %name, "repo answers 503: a producer of it does not run");
+                    without_document.insert(name.clone());
+                }
+            }
+        }
         Revision {
             digest: digest(set, switches, ready),
-            repos: set.repos.iter().map(bound).collect(),
-            without_document: set.without_document.iter().cloned().collect(),
+            repos,
+            without_document,
             paths: set.paths.clone(),
             tables: Arc::clone(&ready.tables),
             devices: ready.devices.clone(),
@@ -53,30 +62,35 @@ impl Binder {
         switches: &Switches,
         ready: &Ready,
         before: Option<&Arc<Repo>>,
-    ) -> Arc<Repo> {
+    ) -> Option<Arc<Repo>> {
         let switched = switches.of(name, &compiled.plan);
         let producers: Vec<_> = compiled
             .plan
             .targets
             .iter()
-            .filter_map(|target| {
+            .map(|target| {
                 let (_, producer) = ready.producers.get(&target.producer)?;
                 Some((producer.clone(), target.ack))
             })
-            .collect();
+            .collect::<Option<_>>()?;
         if let Some(before) = before {
             let same_plan = Arc::ptr_eq(&before.pipeline.plan, &compiled.plan);
             let same_producers = before.destinations.are(&producers);
             if same_plan && same_producers && *before.pipeline.switched == *switched {
-                return Arc::clone(before);
+                return Some(Arc::clone(before));
             }
         }
         let plan = Arc::clone(&compiled.plan);
         plan.executers
             .iter()
             .for_each(|step| give_secret(name, step));
-        Arc::new(Repo {
-            destinations: self.delivery.bind(producers, &plan.topics),
+        let headers = plan
+            .targets
+            .iter()
+            .map(|target| Arc::clone(&target.headers));
+        let destinations = self.delivery.bind(producers, &plan.topics);
+        Some(Arc::new(Repo {
+            destinations: destinations.with_headers(headers),
             device: compiled.device.clone(),
             keys: plan
                 .access
@@ -86,7 +100,7 @@ impl Binder {
                 .collect(),
             meter: RepoMeter::new(&self.metrics, name.as_str()),
             pipeline: Pipeline { plan, switched },
-        })
+        }))
     }
 }
 

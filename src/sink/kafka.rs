@@ -216,7 +216,7 @@ impl Group<'_> {
             payload: Some(message.payload),
             key: message.key,
             timestamp: None,
-            headers: headers(self.client.headers, message.index, stamp),
+            headers: headers(self.client.headers, message, stamp),
             delivery_opaque: self.ticket.word(message.index),
         };
         let sent = self.client.producer.send(record);
@@ -235,11 +235,17 @@ impl Drop for Group<'_> {
 }
 
 /// The headers that the document asks for, if any.
-fn headers(wanted: Headers, index: u32, stamp: &Stamp<'_>) -> Option<OwnedHeaders> {
-    if !wanted.revision && !wanted.batch {
+fn headers(wanted: Headers, message: &Message<'_>, stamp: &Stamp<'_>) -> Option<OwnedHeaders> {
+    if !wanted.revision && !wanted.batch && message.headers.is_empty() {
         return None;
     }
-    let mut headers = OwnedHeaders::new_with_capacity(2);
+    let mut headers = OwnedHeaders::new_with_capacity(2 + message.headers.len());
+    for (key, value) in message.headers {
+        headers = headers.insert(Header {
+            key,
+            value: Some(&**value),
+        });
+    }
     if wanted.revision {
         headers = headers.insert(Header {
             key: "revision",
@@ -248,7 +254,7 @@ fn headers(wanted: Headers, index: u32, stamp: &Stamp<'_>) -> Option<OwnedHeader
     }
     if wanted.batch {
         let mut place = Place::new();
-        let value = place.write(stamp.batch, index);
+        let value = place.write(stamp.batch, message.index);
         headers = headers.insert(Header {
             key: "batch",
             value: Some(value),

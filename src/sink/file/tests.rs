@@ -26,6 +26,7 @@ fn send(client: &Client, to: &Topic, payloads: &[&str]) -> Receiver<Verdict> {
             index: 0,
             key: None,
             payload: payload.as_bytes(),
+            headers: &[],
         });
     }
     heard

@@ -32,6 +32,7 @@ fn send(client: &Client, payload: &[u8]) -> (Result<(), Reason>, Receiver<(Verdi
             index: 5,
             key: None,
             payload,
+            headers: &[],
         },
         &stamp,
     );
@@ -98,21 +99,27 @@ fn headers_are_those_asked_for() {
         revision: "3f2a91c0d4e5",
         batch: "01J8",
     };
-    assert!(headers(Headers::default(), 0, &stamp).is_none());
-    let both = headers(
-        Headers {
-            revision: true,
-            batch: true,
-        },
-        1207,
-        &stamp,
-    )
-    .unwrap();
-    assert_eq!(both.get(0).value, Some(stamp.revision.as_bytes()));
-    assert_eq!(
-        (both.get(1).key, both.get(1).value),
-        ("batch", Some(&b"01J8/1207"[..]))
-    );
+    let constant = [("source".into(), "edge".into())];
+    let message = |headers| Message {
+        index: 1207,
+        key: None,
+        payload: b"{}",
+        headers,
+    };
+    assert!(headers(Headers::default(), &message(&[]), &stamp).is_none());
+    let wanted = Headers {
+        revision: true,
+        batch: true,
+    };
+    let all = headers(wanted, &message(&constant), &stamp).unwrap();
+    let told: Vec<_> = (0..all.count()).map(|n| all.get(n)).collect();
+    let told: Vec<_> = told.iter().map(|h| (h.key, h.value.unwrap())).collect();
+    let expected: [(&str, &[u8]); 3] = [
+        ("source", b"edge"),
+        ("revision", b"3f2a91c0d4e5"),
+        ("batch", b"01J8/1207"),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
