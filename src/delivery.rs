@@ -109,8 +109,8 @@ impl Delivery {
 
     /// Whether records can be made safe somewhere; if not, why.
     pub fn ready(&self) -> Result<(), &'static str> {
-        let status = self.status();
-        if !status.is_empty() && status.iter().all(|client| client.refuses.is_some()) {
+        let clients = self.shared.registry.connections();
+        if !clients.is_empty() && clients.iter().all(|client| client.away()) {
             return Err("no producer takes records: every cluster is away");
         }
         Ok(())

@@ -16,6 +16,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// How long a topic that is unknown, or not for us, is left alone.
 pub(super) const TOPIC_REST: Duration = Duration::from_secs(5);
+/// How long a cluster that was away has to answer when it is asked again.
+const ASK: Duration = Duration::from_secs(1);
 /// Between two attempts to replace a client that failed for good.
 const REPLACE_REST: Duration = Duration::from_secs(5);
 
@@ -131,6 +133,7 @@ impl Connection {
 
     /// Something was acknowledged. Tells when that is new.
     pub(super) fn acknowledged(&self) {
+        self.answered.store(true, Ordering::Release);
         if self.breaker.acknowledged() {
             tracing::info!(sink = %self.spec, "producer answers again");
         }
@@ -204,6 +207,28 @@ impl Connection {
             if reason == Reason::UnknownTopic && client.knows(&name) {
                 self.topic(&name).open(&self.spec);
             }
+        }
+        self.looking.store(false, Ordering::Release);
+    }
+
+    /// Why no records should come here, if they should not: it is away, or has never answered.
+    pub(super) fn away(&self) -> bool {
+        self.breaker.refuses().is_some() || !self.answered.load(Ordering::Acquire)
+    }
+
+    /// Whether it is away and no record is there to find out that it is back: an instance that is
+    /// not ready gets none.
+    pub(super) fn must_ask(&self, now: Instant) -> bool {
+        self.away() && self.breaker.would_admit(now) && self.client().outstanding() == 0
+    }
+
+    /// Asks the other side whether it is back. Blocks.
+    pub(super) fn ask(&self) {
+        if self.looking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if self.client().answers(ASK).is_ok() {
+            self.acknowledged();
         }
         self.looking.store(false, Ordering::Release);
     }

@@ -316,6 +316,21 @@ async fn equal_specs_share_a_client_and_strict_ones_share_none() {
 }
 
 #[tokio::test]
+async fn nobody_should_send_here_while_every_cluster_is_away() {
+    let world = world();
+    assert_eq!(world.delivery.ready(), Ok(()));
+    // With strict order there is a client for each lane; none of them may pass for one that answers.
+    let away = world.silent(|spec| spec.order = kafka::Order::Strict).await;
+    assert!(world.delivery.ready().is_err());
+    let here = world
+        .connect_within(files("out"), Duration::from_secs(10))
+        .await;
+    assert!(matches!(here, Connected::Ready(_)), "{here:?}");
+    assert_eq!(world.delivery.ready(), Ok(()));
+    drop((away, here));
+}
+
+#[tokio::test]
 async fn a_client_ends_when_its_last_user_goes_and_not_before() {
     let world = world();
     let producer = world.connect(files("out")).await;

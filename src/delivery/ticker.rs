@@ -55,6 +55,9 @@ impl Delivery {
         if connection.must_replace(now) {
             let (connection, metrics) = (connection.clone(), self.shared.metrics.clone());
             tokio::task::spawn_blocking(move || connection.replace(&metrics));
+        } else if slow && connection.must_ask(now) {
+            let connection = connection.clone();
+            tokio::task::spawn_blocking(move || connection.ask());
         } else if slow
             && connection
                 .refused()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::harness::documents::Documents;
 use crate::harness::gateway::Gateway;
-use crate::harness::http::{Counts, Raw, Reply};
+use crate::harness::http::{self, Counts, Raw, Reply};
 use crate::harness::kafka::Kafka;
 use crate::harness::load::{self, Ledger, Load};
 use crate::harness::{eventually, soak};
@@ -403,5 +403,30 @@ async fn what_ack_memory_loses_is_counted_and_logged() {
         "the loss is logged"
     );
     gateway.metrics().await.books("events");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_nobody_sends_to_is_ready_again_when_kafka_is_back() {
+    let kafka = Kafka::own("back");
+    kafka.create("events", 1).await;
+    let mut gateway = Gateway::start(documents(&kafka, EVENTS)).await;
+    let ready = || async {
+        let probe = http::client().get(gateway.admin_url("/readyz"));
+        http::send(probe).await.status == 200
+    };
+    assert!(ready().await);
+    kafka.pause(1);
+    assert_eq!(gateway.post("events", "{\"id\":\"a\"}").await.status, 503);
+    eventually(60, "it is not ready", || async {
+        (!ready().await).then_some(())
+    })
+    .await;
+    kafka.resume(1);
+    eventually(60, "it is ready again", || async {
+        ready().await.then_some(())
+    })
+    .await;
+    assert_eq!(gateway.post("events", "{\"id\":\"b\"}").await.status, 200);
     gateway.stop().await;
 }
