@@ -38,7 +38,6 @@ pub(super) fn close(batch: &Batch, pipeline: &Pipeline, meter: &RepoMeter) -> Co
             Class::Retry => meter.retry(reason.code(), events),
         }
     }
-    meter.received.inc_by(counts.received);
     meter.accepted.inc_by(counts.accepted);
     if batch.duplicates > 0 {
         meter.duplicate_keys.inc_by(batch.duplicates);
@@ -46,6 +45,8 @@ pub(super) fn close(batch: &Batch, pipeline: &Pipeline, meter: &RepoMeter) -> Co
     if !batch.violations().is_empty() {
         count_tolerated(batch, pipeline, meter);
     }
+    // The last: who sees an event received sees what became of it.
+    meter.received.inc_by(counts.received);
     debug_assert!(counts.balance(), "{counts:?}");
     counts
 }
