@@ -211,7 +211,7 @@ impl Connection {
         self.looking.store(false, Ordering::Release);
     }
 
-    /// Why no records should come here, if they should not: it is away, or has never answered.
+    /// Whether no records should come here: it is being turned away from, or has never answered.
     pub(super) fn away(&self) -> bool {
         self.breaker.refuses().is_some() || !self.answered.load(Ordering::Acquire)
     }
