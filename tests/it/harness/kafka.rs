@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::Message as _;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Headers as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -130,12 +131,20 @@ impl Kafka {
         for (key, value) in settings {
             new = new.set(key, value);
         }
-        let made = admin
-            .create_topics([&new], &AdminOptions::new())
-            .await
-            .unwrap();
-        assert!(made.iter().all(Result::is_ok), "{made:?}");
-        eventually(60, "the topic has leaders", || async {
+        // A node that has just joined, or is slow to say that it lives, is not in the metadata for a
+        // moment; the client drops what it has asked of it, and must ask again.
+        eventually(240, "the topic is made", || async {
+            let made = admin.create_topics([&new], &AdminOptions::new()).await;
+            match made.as_deref() {
+                Ok([Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))]) => Some(()),
+                other => {
+                    eprintln!("topic {topic} is not made yet: {other:?}");
+                    None
+                }
+            }
+        })
+        .await;
+        eventually(240, "the topic has leaders", || async {
             let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).ok()?;
             let found = &metadata.topics()[0];
             let led = found
@@ -156,9 +165,7 @@ impl Kafka {
         let mut wanted = TopicPartitionList::new();
         let mut left = 0;
         for partition in metadata.topics()[0].partitions() {
-            let (low, high) = consumer
-                .fetch_watermarks(topic, partition.id(), PATIENCE)
-                .unwrap();
+            let (low, high) = watermarks(&consumer, topic, partition.id());
             if high > low {
                 wanted
                     .add_partition_offset(topic, partition.id(), Offset::Offset(low))
@@ -261,6 +268,18 @@ fn remove_logs_of_ended_runs(root: &Path) {
     }
 }
 
+/// The first and the next offset of a partition. A client drops what it has asked of a node that
+/// leaves the metadata for a moment, and must ask again.
+fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok(found) => return found,
+            Err(error) => assert!(Instant::now() < end, "{topic} {partition}: {error}"),
+        }
+    }
+}
+
 fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Message {
     let headers = message.headers().map(|headers| {
         let headers = headers.iter();
@@ -283,7 +302,6 @@ fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::error::RDKafkaErrorCode;
     use rdkafka::producer::{
         BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer as _,
     };
