@@ -64,6 +64,16 @@ pub struct FileSpec {
 pub struct ColumnId(usize);
 
 impl Spec {
+    /// The same with relative paths looked for in a folder.
+    #[must_use]
+    pub fn beside(&self, folder: &Path) -> Self {
+        let mut spec = self.clone();
+        for file in &mut spec.files {
+            file.path = folder.join(&file.path);
+        }
+        spec
+    }
+
     /// The column of that name; known before the table is loaded.
     pub fn column(&self, name: &str) -> Option<ColumnId> {
         self.columns

@@ -11,8 +11,10 @@ use crate::center::{Contents, Unreadable, directory};
 use crate::cli::{Output, print, print_json};
 use crate::document::diagnostic::{Diagnostic, Severity};
 use crate::document::digest::{Content, DataId};
+use crate::document::index::Kind;
 use crate::document::set::{self, Compilation, Input};
 use crate::document::switches;
+use crate::tables;
 use crate::telemetry::clock;
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +76,7 @@ pub(super) fn compile(folder: &Path) -> anyhow::Result<Compilation> {
         run_samples: true,
     });
     check_switches(&documents, &mut compilation);
+    check_tables(folder, &mut compilation);
     Ok(compilation)
 }
 
@@ -121,6 +124,29 @@ fn check_switches(
         let found = compiled.map_or_else(|problems| problems, |switches| switches.warnings);
         compilation.diagnostics.extend(found);
     }
+}
+
+/// Files of tables stand where the gateway runs, which need not be here: only a warning.
+fn check_tables(folder: &Path, compilation: &mut Compilation) {
+    let Some(set) = &compilation.set else { return };
+    let Some(spec) = &set.tables.ip else { return };
+    let Err(error) = tables::load(&spec.beside(folder)) else {
+        return;
+    };
+    let document = set.entries.iter().find(|entry| entry.kind == Kind::Tables);
+    compilation.diagnostics.push(Diagnostic {
+        severity: Severity::Warning,
+        document: document.map_or_else(String::new, |entry| entry.data_id.to_string()),
+        pointer: "/ip/files".to_owned(),
+        line: None,
+        message: format!(
+            "the IP table cannot be loaded here: {:#}",
+            anyhow::Error::from(error)
+        ),
+        hint: "see that the file is like this where the gateway runs; until it is, the document \
+               is held there"
+            .to_owned(),
+    });
 }
 
 fn told(report: &Report) -> String {

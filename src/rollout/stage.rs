@@ -50,7 +50,7 @@ impl Ready {
         if self.ip == wanted {
             return Ok(());
         }
-        let table = tables::load(&at_base(spec, base))?;
+        let table = tables::load(&spec.beside(base))?;
         let summary = table.summary();
         tracing::info!(
             ranges_v4 = summary.ranges_v4,
@@ -175,15 +175,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Relative paths are looked for beside the documents.
-fn at_base(spec: &tables::Spec, base: &Path) -> tables::Spec {
-    let mut spec = spec.clone();
-    for file in &mut spec.files {
-        file.path = base.join(&file.path);
-    }
-    spec
 }
 
 fn stamps_of(spec: &tables::Spec, base: &Path) -> Stamps {

@@ -108,3 +108,26 @@ fn explain_shows_what_becomes_of_an_event() {
         assert!(text.contains(expected), "no {expected} in {text}");
     }
 }
+
+#[test]
+fn check_warns_of_a_table_that_cannot_be_loaded_here() {
+    let documents = Documents::example("tracking");
+    std::fs::remove_file(documents.path().join("geo-v6.csv")).unwrap();
+    let output = run(&[
+        "check",
+        documents.path().to_str().unwrap(),
+        "--output",
+        "json",
+    ]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "the table may stand elsewhere"
+    );
+    let report = json(&output);
+    let warning = &report["diagnostics"][0];
+    assert_eq!(warning["document"], "weir.tables");
+    assert_eq!(warning["pointer"], "/ip/files");
+    let message = warning["message"].as_str().unwrap();
+    assert!(message.contains("geo-v6.csv"), "{message}");
+}
