@@ -8,6 +8,8 @@ pub mod condition;
 pub mod decode;
 pub mod enrich;
 pub mod executer;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod moment;
 pub mod route;
 pub mod switched;

@@ -8,14 +8,11 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::delivery::{self, Connected, Producer};
-use crate::event::{Ack, Depth, Fields, Label, TargetId, Topic, TopicId};
+use crate::event::{Ack, Label, TargetId, Topic, TopicId};
 use crate::gateway::receipt::Counts;
-use crate::pipeline::access::{Access, Limits};
-use crate::pipeline::decode::{Format, Input};
-use crate::pipeline::enrich::Enrich;
 use crate::pipeline::route::{Router, Target, TopicChoice, Way};
 use crate::pipeline::switched::Switched;
-use crate::pipeline::{Pipeline, Plan, RepoName};
+use crate::pipeline::{Pipeline, Plan, fixture};
 use crate::rollout::live::{Digest, Paths};
 use crate::sink::{Spec, file, kafka};
 use crate::telemetry::meter::RepoMeter;
@@ -49,28 +46,6 @@ fn world() -> World {
 /// Every event goes to one topic of one producer.
 fn plan(ack: Ack) -> Plan {
     Plan {
-        repo: RepoName::new("events"),
-        fields: Arc::new(Fields::default()),
-        access: Access {
-            input: Input {
-                format: Format::Jsonl,
-                event_limit: 1000,
-                max_events: 100,
-                depth: Depth(8),
-            },
-            limits: Limits {
-                wire: 1 << 20,
-                body: 1 << 20,
-                ratio: 100,
-            },
-            keys: Vec::new(),
-            rate: None,
-            origins: Vec::new(),
-        },
-        constraint: None,
-        executers: Vec::new(),
-        enrich: Enrich::default(),
-        validators: Vec::new(),
         router: Router {
             otherwise: vec![Way {
                 target: TargetId(0),
@@ -87,9 +62,7 @@ fn plan(ack: Ack) -> Plan {
             headers: Arc::new([("origin".into(), "test".into())]),
         }],
         topics: vec![Topic::parse("events").unwrap()],
-        rejects: None,
-        growth: 1000,
-        errors_shown: 20,
+        ..fixture::plan()
     }
 }
 

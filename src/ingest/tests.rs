@@ -9,14 +9,9 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::delivery::{self, Delivery};
-use crate::event::{Depth, Fields};
 use crate::gateway::Gateway;
-use crate::pipeline::access::{Access, Limits};
-use crate::pipeline::decode::{Format, Input};
-use crate::pipeline::enrich::Enrich;
-use crate::pipeline::route::Router;
 use crate::pipeline::switched::Switched;
-use crate::pipeline::{Pipeline, Plan, RepoName};
+use crate::pipeline::{Pipeline, RepoName, fixture};
 use crate::rollout::live::{Digest, Live, Paths, Repo, Revision};
 use crate::tasks::Tasks;
 use crate::telemetry::meter::RepoMeter;
@@ -24,41 +19,8 @@ use crate::telemetry::metrics::Metrics;
 use crate::unit::TimeSpan;
 use std::sync::Arc;
 
-fn plan() -> Plan {
-    Plan {
-        repo: RepoName::new("events"),
-        fields: Arc::new(Fields::default()),
-        access: Access {
-            input: Input {
-                format: Format::Jsonl,
-                event_limit: 1000,
-                max_events: 100,
-                depth: Depth(8),
-            },
-            limits: Limits {
-                wire: 1 << 20,
-                body: 1 << 20,
-                ratio: 100,
-            },
-            keys: Vec::new(),
-            rate: None,
-            origins: Vec::new(),
-        },
-        constraint: None,
-        executers: Vec::new(),
-        enrich: Enrich::default(),
-        validators: Vec::new(),
-        router: Router::default(),
-        targets: Vec::new(),
-        topics: Vec::new(),
-        rejects: None,
-        growth: 0,
-        errors_shown: 20,
-    }
-}
-
 fn revision(metrics: &Metrics, delivery: &Delivery) -> Revision {
-    let plan = Arc::new(plan());
+    let plan = Arc::new(fixture::plan());
     let repo = Repo {
         pipeline: Pipeline {
             switched: Arc::new(Switched::as_written(&plan)),

@@ -11,12 +11,10 @@ use crate::document::validate::{ValidatorForm, compile};
 use crate::event::{
     Ack, Batch, ClientIp, Depth, Fate, Label, Path, Priority, Reason, Records, TargetId, TopicId,
 };
-use crate::pipeline::access::{Access, Limits};
-use crate::pipeline::decode::{Format, Input};
 use crate::pipeline::enrich::Enrich;
 use crate::pipeline::route::EventId;
 use crate::pipeline::switched::Switched;
-use crate::pipeline::{Context, Pipeline, Plan, RepoName};
+use crate::pipeline::{Context, Pipeline, Plan, RepoName, fixture};
 use crate::tables::Tables;
 
 const DEFAULTS: Defaults = Defaults {
@@ -73,7 +71,7 @@ fn pipeline(document: &Value) -> Pipeline {
     let plan = Plan {
         repo: RepoName::new("r"),
         fields: Arc::new(scope.fields.build()),
-        access: access(),
+        access: fixture::access(),
         constraint: None,
         executers: Vec::new(),
         enrich: Enrich::default(),
@@ -89,25 +87,6 @@ fn pipeline(document: &Value) -> Pipeline {
     Pipeline {
         plan: Arc::new(plan),
         switched,
-    }
-}
-
-fn access() -> Access {
-    Access {
-        input: Input {
-            format: Format::Jsonl,
-            event_limit: 200,
-            max_events: 100,
-            depth: Depth(8),
-        },
-        limits: Limits {
-            wire: 1 << 20,
-            body: 1 << 20,
-            ratio: 100,
-        },
-        keys: Vec::new(),
-        rate: None,
-        origins: Vec::new(),
     }
 }
 
