@@ -1,5 +1,5 @@
 //! What the tests share: the gateway as a process, its documents in a folder of their own, clients
-//! for its ports, and Kafka clusters.
+//! for its ports, Kafka clusters, and Redis.
 
 pub(crate) mod documents;
 pub(crate) mod gateway;
@@ -8,6 +8,8 @@ pub(crate) mod kafka;
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod ports;
+#[expect(dead_code, reason = "the tests of the device map use the rest")]
+pub(crate) mod redis;
 
 use std::time::{Duration, Instant};
 

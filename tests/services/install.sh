@@ -15,6 +15,17 @@ need() { # PACKAGE COMMAND…: the package is wanted if the command fails
 installed() { command -v "$1"; }
 java_17() { java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'; }
 
+# Debian starts the servers that it installs; the tests want only the programs. Where nothing says
+# otherwise already, a policy says so while packages are installed.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then return 0; fi
+  printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" > /dev/null
+  "${sudo[@]}" chmod +x "$policy"
+  # shellcheck disable=SC2064 # as it is now
+  trap "${sudo[*]} rm -f $policy" EXIT
+}
+
 need gcc installed gcc                            # librdkafka, zstd and libdeflate are built from source
 need g++ installed g++                            # so is Luau
 need make installed make
@@ -25,6 +36,7 @@ need curl installed curl                          # the lines that `make run` pr
 if [ "$purpose" = test ]; then
   need openjdk-17-jre-headless java_17            # Kafka
   need maven installed mvn                        # brings its jars
+  need redis-server installed redis-server
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -32,7 +44,9 @@ if [ ${#packages[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] || sudo=(sudo)
   echo "installing ${packages[*]}"
   "${sudo[@]}" apt-get update -q
+  without_services
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+  case " ${packages[*]} " in *" redis-server "*) "${sudo[@]}" systemctl -q disable redis-server 2> /dev/null || true ;; esac
 fi
 command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
 if [ "$purpose" = test ]; then "$here/kafka/kafka.sh" fetch; fi
