@@ -1,9 +1,11 @@
-//! The admin port: health, metrics, revision, explain. Its paths are one table, on this page.
+//! The admin port: health, metrics, revision, switches, explain. Its paths are one table, on this page.
 
 mod answer;
 mod explain;
 mod health;
 mod revision;
+mod shadow;
+mod switches;
 mod token;
 
 use std::net::SocketAddr;
@@ -123,6 +125,8 @@ impl Server {
 fn routes(state: Arc<State>, token: Option<Secret>) -> Router {
     let api = Router::new()
         .route("/api/revision", get(revision::show))
+        .route("/api/switches", get(switches::show))
+        .route("/api/shadow",   get(shadow::show))
         .route("/api/explain",  post(explain::run))
         .layer(middleware::from_fn_with_state(Arc::new(token), token::require));
     Router::new()

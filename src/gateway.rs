@@ -8,6 +8,7 @@ mod books;
 pub mod explain;
 mod handover;
 pub mod receipt;
+pub mod shadow;
 mod stopwatch;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::event::ClientIp;
 use crate::gateway::explain::Explanation;
 use crate::gateway::handover::Handover;
 use crate::gateway::receipt::Receipt;
+use crate::gateway::shadow::Shadows;
 use crate::gateway::stopwatch::{Stage, Stopwatch};
 use crate::pipeline::{Context, decode};
 use crate::rollout::live::{Live, Repo, Revision};
@@ -35,6 +37,7 @@ pub struct Gateway {
     runtime: Handle,
     instance: Box<str>,
     metrics: Metrics,
+    shadows: Arc<Shadows>,
 }
 
 /// The events of one client, to be taken to safety.
@@ -75,7 +78,13 @@ impl Gateway {
             runtime: Handle::current(),
             instance: instance.into(),
             metrics,
+            shadows: Arc::default(),
         }
+    }
+
+    /// What validators in mode `shadow` found since the process started.
+    pub fn shadows(&self) -> &Shadows {
+        &self.shadows
     }
 
     /// The revision that serves new requests.

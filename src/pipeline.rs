@@ -71,6 +71,11 @@ pub struct Plan {
     pub errors_shown: usize,
 }
 
+impl Plan {
+    /// Where an event's name stands, unless a catalog of the repo says otherwise.
+    pub const EVENT: &str = "event";
+}
+
 /// A repo's name; also its place in the URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RepoName(Arc<str>);

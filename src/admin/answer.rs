@@ -38,7 +38,8 @@ pub(super) async fn not_found() -> Error {
     Error {
         status: StatusCode::NOT_FOUND,
         code: "not_found",
-        message: "the admin port has /livez, /readyz, /metrics, /api/revision and /api/explain"
+        message: "the admin port has /livez, /readyz, /metrics, /api/revision, /api/switches, \
+                  /api/shadow and /api/explain"
             .to_owned(),
     }
 }

@@ -117,6 +117,7 @@ impl RepoForm {
             &mut scope,
             &at.field("validate"),
         );
+        self.name_events(&mut scope);
         let device = self.device.as_ref();
         let device = device.map(|form| form.compile(&mut scope, &at.field("device")));
         let growth = self.growth.unwrap_or(Size::kib(16)).get_u32();
@@ -145,6 +146,15 @@ impl RepoForm {
         let mut out = scope.diagnostics;
         unique_names(&plan, &mut out);
         (Compiled { plan, device }, out)
+    }
+
+    /// What a validator finds is counted by the event's name; a catalog says where that stands.
+    fn name_events(&self, scope: &mut Scope<'_>) {
+        if !self.validate.is_empty()
+            && let Ok(path) = Path::parse(Plan::EVENT)
+        {
+            scope.fields.add(&path);
+        }
     }
 
     fn default_ack(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Ack {

@@ -5,6 +5,7 @@
 //! not in force. So switches that compiled once compile against every set.
 
 mod compile;
+pub mod listing;
 
 use std::collections::BTreeMap;
 

@@ -65,8 +65,10 @@ pub enum Effect {
     Rejected,
     /// The field was made right or taken away, and the event goes on.
     Repaired,
-    /// Nothing: the validator only looks.
+    /// Nothing: the validator only looks. Enforced, it would reject the event.
     Shadow,
+    /// Nothing: the validator only looks. Enforced, it would repair the field.
+    ShadowRepair,
 }
 
 /// One client event.

@@ -65,7 +65,7 @@ fn count_tolerated(batch: &Batch, pipeline: &Pipeline, meter: &RepoMeter) {
     let mut shadowed: Vec<(u16, Reason, u32, u64)> = Vec::new();
     for violation in batch.violations_by_event() {
         match (violation.effect, violation.validator) {
-            (Effect::Rejected, _) | (Effect::Shadow, None) => {}
+            (Effect::Rejected | Effect::ShadowRepair, _) | (Effect::Shadow, None) => {}
             (Effect::Repaired, _) => repaired.add(violation.reason),
             (Effect::Shadow, Some(validator)) => {
                 let known = shadowed

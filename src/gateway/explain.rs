@@ -262,7 +262,7 @@ impl<H: Fn(TargetId) -> Vec<&'static str>> Telling<'_, H> {
             effect: match violation.effect {
                 Effect::Rejected => "rejected",
                 Effect::Repaired => "repaired",
-                Effect::Shadow => "shadow",
+                Effect::Shadow | Effect::ShadowRepair => "shadow",
             },
             validator: validator.map(|validator| validator.name.to_string()),
         }

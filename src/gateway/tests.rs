@@ -102,6 +102,7 @@ impl World {
             without_document: HashSet::new(),
             paths: Paths::default(),
             devices: crate::device::Devices::unavailable(),
+            switches: Arc::new([]),
             tables: Arc::default(),
             serving: true,
         }

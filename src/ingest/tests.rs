@@ -38,6 +38,7 @@ fn revision(metrics: &Metrics, delivery: &Delivery) -> Revision {
         without_document: [RepoName::new("broken")].into_iter().collect(),
         paths: Paths::new([("/v1".to_owned(), name)]),
         devices: crate::device::Devices::unavailable(),
+        switches: Arc::new([]),
         tables: Arc::default(),
         serving: true,
     }

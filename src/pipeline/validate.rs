@@ -42,6 +42,17 @@ pub enum Mode {
     Off,
 }
 
+impl Mode {
+    /// The word for it in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// A named check.
 #[derive(Debug)]
 pub struct Validator {
@@ -152,14 +163,17 @@ impl Finder {
         Self { validator, shadow }
     }
 
-    /// The shape of a value, if somebody will see it.
-    fn sample(self, value: Option<Json<'_>>) -> Option<Box<str>> {
-        value.filter(|_| !self.shadow).map(sample::shape)
+    /// The shape of a value. What is shown of personal data by reject records, which go where the
+    /// data itself goes, is not shown of what a validator only looks at: operators see that.
+    fn sample(self, value: Option<Json<'_>>, personal: Personal) -> Option<Box<str>> {
+        let shown = !self.shadow || personal == Personal::None;
+        value.filter(|_| shown).map(sample::shape)
     }
 
     fn note(self, event: &mut EventMut<'_>, field: &str, found: Found, sample: Option<Box<str>>) {
         let effect = match (self.shadow, found.rejects) {
-            (true, _) => Effect::Shadow,
+            (true, true) => Effect::Shadow,
+            (true, false) => Effect::ShadowRepair,
             (false, true) => Effect::Rejected,
             (false, false) => Effect::Repaired,
         };

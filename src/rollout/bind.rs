@@ -49,6 +49,7 @@ impl Binder {
             repos,
             without_document,
             paths: set.paths.clone(),
+            switches: Arc::clone(&switches.listed),
             tables: Arc::clone(&ready.tables),
             devices: ready.devices.clone(),
             serving: true,

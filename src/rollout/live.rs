@@ -10,6 +10,7 @@ use crate::delivery::Destinations;
 use crate::device::{self, Devices};
 pub use crate::document::digest::Digest;
 pub use crate::document::paths::Paths;
+pub use crate::document::switches::listing::Listed;
 use crate::pipeline::{Pipeline, RepoName};
 use crate::secret::Secret;
 use crate::tables::Tables;
@@ -26,6 +27,8 @@ pub struct Revision {
     pub without_document: HashSet<RepoName>,
     /// From URL paths to repos.
     pub paths: Paths,
+    /// The switches in force, as people wrote them.
+    pub switches: Arc<[Listed]>,
     /// The enrichment data.
     pub tables: Arc<Tables>,
     /// The device map.
@@ -77,6 +80,7 @@ impl Revision {
             repos: HashMap::new(),
             without_document: HashSet::new(),
             paths: Paths::default(),
+            switches: Arc::new([]),
             tables: Arc::default(),
             devices: Devices::unavailable(),
             serving: false,

@@ -305,7 +305,7 @@ impl Reconciler {
         let Some(set) = self.set.clone() else { return };
         let mut news = News::default();
         let switches = self.compile_switches(&set, &mut news);
-        if switches.digest != self.switches.digest {
+        if switches.digest != self.switches.digest || switches.listed != self.switches.listed {
             self.publisher
                 .live(&set, &switches, &self.ready, news, self.noticed);
             self.switches = switches;

@@ -26,5 +26,6 @@ mod harness;
 mod kafka;
 mod live_changes;
 mod serving;
+mod shadow;
 mod try_it;
 mod wrong_documents;

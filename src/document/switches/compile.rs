@@ -13,6 +13,7 @@ use crate::document::digest::{Content, DataId, Digest};
 use crate::document::scope::{Scope, World};
 use crate::document::set::Set;
 use crate::document::shape::{Shape, suggestion};
+use crate::document::switches::listing::{Listed, Names};
 use crate::document::switches::{ActionForm, RestrictionForm, SwitchForm, SwitchesForm};
 use crate::document::text;
 use crate::event::FieldsBuilder;
@@ -32,6 +33,8 @@ pub struct Switches {
     pub warnings: Vec<Diagnostic>,
     /// When the next one runs out.
     pub next_until: Option<Timestamp>,
+    /// What is in force, as people wrote it.
+    pub listed: Arc<[Listed]>,
     repos: BTreeMap<RepoName, InForce>,
 }
 
@@ -48,6 +51,7 @@ impl Default for Switches {
             digest: Digest::of([""; 0]),
             warnings: Vec::new(),
             next_until: None,
+            listed: Arc::new([]),
             repos: BTreeMap::new(),
         }
     }
@@ -93,6 +97,7 @@ pub fn compile(
             out: &mut out,
             repos: BTreeMap::new(),
             effective: Vec::new(),
+            listed: Vec::new(),
             next_until: None,
         };
         compiler.switches(&form);
@@ -120,6 +125,7 @@ struct Compiler<'c> {
     repos: BTreeMap<RepoName, (Arc<Plan>, Switched)>,
     /// One line for each entry in force.
     effective: Vec<String>,
+    listed: Vec<Listed>,
     next_until: Option<Timestamp>,
 }
 
@@ -172,6 +178,15 @@ impl Compiler<'_> {
                 let mode = form.mode.as_str();
                 self.effective
                     .push(format!("switch\n{repo}\n{name}\n{mode}"));
+                self.list(Listed {
+                    repo: RepoName::new(repo),
+                    names: Names::Switch(name.into()),
+                    says: mode.into(),
+                    note: form.note.as_str().into(),
+                    by: form.by.as_str().into(),
+                    until: form.until.map(|until| until.get()),
+                    since: self.now,
+                });
             }
             Err(Unfit { message, hint }) => {
                 self.out
@@ -224,6 +239,15 @@ impl Compiler<'_> {
         {
             self.effective
                 .push(format!("restriction\n{number}\n{written}"));
+            let listed = Listed {
+                repo: RepoName::new(repo),
+                names: Names::Restriction(number),
+                says: written.as_str().into(),
+                note: form.note.as_str().into(),
+                by: form.by.as_str().into(),
+                until: form.until.map(|until| until.get()),
+                since: self.now,
+            };
             switched.fields = Some(WiderFields(Arc::new(fields.build())));
             switched.restrictions.push(Restriction {
                 number,
@@ -231,7 +255,17 @@ impl Compiler<'_> {
                 action,
                 written: written.into(),
             });
+            self.list(listed);
         }
+    }
+
+    /// Lists an entry that is in force; one that was before goes on since then.
+    fn list(&mut self, mut listed: Listed) {
+        let mut before = self.before.into_iter().flat_map(|before| &*before.listed);
+        if let Some(same) = before.find(|before| before.does_the_same(&listed)) {
+            listed.since = same.since;
+        }
+        self.listed.push(listed);
     }
 
     fn action(
@@ -295,6 +329,7 @@ impl Compiler<'_> {
             digest: Digest::of(effective),
             warnings: Vec::new(),
             next_until: self.next_until,
+            listed: self.listed.into(),
             repos: self.repos.into_iter().map(in_force).collect(),
         }
     }

@@ -272,3 +272,36 @@ fn a_redirect_goes_to_a_topic_that_the_repo_names() {
         assert!(of(&wrong, &set).restrictions.is_empty());
     }
 }
+
+#[test]
+fn what_is_in_force_is_listed_since_it_came_into_force() {
+    let set = set();
+    let text = |note: &str, mode: &str| {
+        format!(
+            "version: 1\nrepos: {{ a: {{ plan: {{ mode: {mode}, note: {note}, by: me }}, gone: {{ mode: off }} }} }}\n\
+             restrictions: [ {{ repo: a, do: drop, until: 2026-12-01T00:00:00Z }} ]\n"
+        )
+    };
+    let first = run(&text("why", "shadow"), &set, None).unwrap();
+    let now: jiff::Timestamp = NOW.parse().unwrap();
+    let [plan, drop] = &*first.listed else {
+        panic!("{:?}", first.listed)
+    };
+    assert_eq!(plan.names, listing::Names::Switch("plan".into()));
+    let words = (&*plan.says, &*plan.note, &*plan.by, plan.since);
+    assert_eq!(words, ("shadow", "why", "me", now));
+    assert_eq!(drop.names, listing::Names::Restriction(1));
+    assert!(drop.until.is_some());
+
+    let (id, later) = (
+        DataId::new("weir.switches"),
+        now + jiff::SignedDuration::from_hours(1),
+    );
+    let again = |mode: &str| {
+        let content = Content::new(text("other", mode));
+        let switches = compile(&id, &content, &set, later, Some(&first)).unwrap();
+        (switches.listed[0].note.clone(), switches.listed[0].since)
+    };
+    assert_eq!(again("shadow"), ("other".into(), now), "a new note");
+    assert_eq!(again("off"), ("other".into(), later), "a new mode");
+}

@@ -234,7 +234,7 @@ impl Document<'_> {
         let effect = match violation.effect {
             Effect::Rejected => "rejected",
             Effect::Repaired => "repaired",
-            Effect::Shadow => "shadow",
+            Effect::Shadow | Effect::ShadowRepair => "shadow",
         };
         member(out, "effect", effect);
         out.push(b'}');

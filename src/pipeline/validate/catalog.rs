@@ -135,6 +135,11 @@ impl Catalog {
         self.events.get(index as usize)
     }
 
+    /// Whether it lists this very name, not only a wildcard that fits it.
+    pub fn lists(&self, event: &str) -> bool {
+        self.exact.contains_key(event)
+    }
+
     /// How many events it lists.
     pub fn len(&self) -> usize {
         self.events.len()

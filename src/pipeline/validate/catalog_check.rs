@@ -140,7 +140,7 @@ impl CatalogCheck {
         };
         if self.actions.values.wrong_type != Action::Accept {
             let message = format!("expected object, got {}", kind_of(value));
-            let sample = finder.sample(Some(value));
+            let sample = finder.sample(Some(value), Personal::None);
             let found = Found::rejecting(Reason::ValidateType, message);
             finder.note(event, &self.properties_path, found, sample);
         }
@@ -192,8 +192,10 @@ impl CatalogCheck {
     ) -> Repair {
         let (key, value) = (event.at(odd.key), event.at(odd.value));
         let path = self.path(&key.as_str().unwrap_or_default());
-        let sample = finder.sample(Some(value));
-        let Some(known) = self.catalog.property(rule, key) else {
+        let known = self.catalog.property(rule, key);
+        let personal = known.map_or(Personal::None, |known| known.property.personal);
+        let sample = finder.sample(Some(value), personal);
+        let Some(known) = known else {
             let action = self.actions.unknown_property;
             let message = "the catalog does not know this property of the event";
             let found = Found {

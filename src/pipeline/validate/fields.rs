@@ -44,7 +44,7 @@ impl Required {
 fn missing(finder: Finder, event: &mut EventMut<'_>, field: FieldId, path: &str) {
     let value = event.get(field);
     if value.is_none_or(|value| value.is_null()) {
-        let sample = finder.sample(value);
+        let sample = finder.sample(value, Personal::None);
         let found = Found::rejecting(Reason::ValidateRequired, "expected a value");
         finder.note(event, path, found, sample);
     }
@@ -57,7 +57,7 @@ impl Types {
                 Some(value) if typed.property.fits(value) => {}
                 Some(value) => {
                     let judged = typed.property.judge(value, self.actions);
-                    let sample = finder.sample(Some(value));
+                    let sample = finder.sample(Some(value), typed.property.personal);
                     for found in judged.found {
                         finder.note(event, &typed.path, found, sample.clone());
                     }

@@ -6,7 +6,7 @@ use crate::event::{EventMut, FieldId, Reason};
 use crate::pipeline::Context;
 use crate::pipeline::moment::{self, Unit};
 use crate::pipeline::validate::property::kind_of;
-use crate::pipeline::validate::{Finder, Found};
+use crate::pipeline::validate::{Finder, Found, Personal};
 
 /// A window around the time of receipt.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Freshness {
                 Found::rejecting(Reason::ValidateFreshness, message)
             }
         };
-        let sample = finder.sample(Some(value));
+        let sample = finder.sample(Some(value), Personal::None);
         finder.note(event, &self.path, found, sample);
     }
 }

@@ -191,8 +191,10 @@ fn shadow_changes_nothing() {
         "fields": { "a": "int", "b": "int" }, "wrong_type": "drop_property" }]);
     let books = run(validators, &[r#"{"a":"1","b":[]}"#]);
     assert_eq!(books.fates, [r#"{"a":"1","b":[]}"#]);
-    assert_eq!(books.effects, [Effect::Shadow, Effect::Shadow]);
-    assert!(books.batch.violations().iter().all(|v| v.sample.is_none()));
+    assert_eq!(books.effects, [Effect::ShadowRepair, Effect::ShadowRepair]);
+    let samples = books.batch.violations().iter();
+    let samples: Vec<_> = samples.map(|v| v.sample.as_deref()).collect();
+    assert_eq!(samples, [Some("9"), Some("[…]")]);
 }
 
 #[test]
