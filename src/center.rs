@@ -2,6 +2,7 @@
 //! when asked; what the contents mean is not its business.
 
 pub mod directory;
+pub mod nacos;
 
 use std::collections::BTreeMap;
 

@@ -105,9 +105,16 @@ pub fn init(settings: &Settings) -> Result<Level, Error> {
     Ok(Level(handle))
 }
 
+/// The Nacos library quotes documents in its logs, and repeats itself while Nacos is away, which is
+/// told elsewhere: it is silent unless the level names it.
 fn filter(level: &str) -> Result<EnvFilter, Error> {
+    let quiet = if level.contains("nacos_sdk") {
+        ""
+    } else {
+        "nacos_sdk=off,"
+    };
     EnvFilter::builder()
-        .parse(level)
+        .parse(format!("{quiet}{level}"))
         .map_err(|source| Error::Level {
             text: level.to_owned(),
             source,
@@ -123,6 +130,18 @@ mod tests {
         assert!(filter("info,weir::delivery=debug").is_ok());
         let error = filter("weir=loud").unwrap_err().to_string();
         assert!(error.contains("`weir=loud`"), "{error}");
+    }
+
+    #[test]
+    fn the_nacos_library_is_silent_unless_it_is_named() {
+        assert!(
+            filter("info")
+                .unwrap()
+                .to_string()
+                .contains("nacos_sdk=off")
+        );
+        let named = filter("info,nacos_sdk=debug").unwrap().to_string();
+        assert!(!named.contains("off"), "{named}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spool", &["telemetry"]),
     ("device", &["event", "secret", "tasks", "telemetry"]),
     ("sink", &["event", "secret", "telemetry"]),
-    ("center", &["secret", "tasks", "telemetry"]),
+    ("center", &["secret", "unit", "tasks", "telemetry"]),
     ("pipeline", &["event", "secret", "tables"]),
     (
         "delivery",
