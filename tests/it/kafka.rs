@@ -258,6 +258,47 @@ async fn a_refused_authorization_is_told_and_each_login_works() {
     assert_eq!(kafka.read("hidden"), []);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_cluster_is_reached_only_with_the_right_certificates() {
+    let kafka = Kafka::encrypted("encrypted");
+    kafka.create("events", 1).await;
+    let documents = |tls: &str| {
+        let producers = format!(
+            "version: 1\nproducers: {{ main: {{ kafka: {{ brokers: {}, tls: {{ {tls} }} }} }} }}\n",
+            kafka.brokers()
+        );
+        Documents::empty()
+            .with("weir.producers.yaml", &producers)
+            .with("weir.repo.events.yaml", EVENTS)
+    };
+    let file = |name| format!("\"file:{}\"", kafka.pem(name).display());
+    let identity = format!(
+        "certificate: {}, key: {}",
+        file("client.pem"),
+        file("client.key")
+    );
+    let right = format!("ca: {}, {identity}", file("ca.pem"));
+    let mut gateway = Gateway::start(documents(&right)).await;
+    let reply = gateway.post("events", "{\"n\":1}").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    gateway.stop().await;
+
+    let stranger = format!("ca: {}, {identity}", file("other-ca.pem"));
+    let nobody = format!("ca: {}", file("ca.pem"));
+    for wrong in [stranger, nobody] {
+        let mut gateway = Gateway::spawn(documents(&wrong), |_| {});
+        eventually(240, "the log says what to check", || async {
+            let log = gateway.log();
+            (log.contains("ssl://") && log.contains("check `sasl` and `tls`")).then_some(())
+        })
+        .await;
+        let reply = gateway.post("events", "{\"n\":2}").await;
+        assert_eq!(reply.status, 503, "{wrong}: {reply:?}");
+        gateway.stop().await;
+    }
+    assert_eq!(kafka.read("events").len(), 1);
+}
+
 /// Events go to `near`, those with `both` to `far` as well.
 fn two_clusters(near: &Kafka, far: &Kafka) -> Documents {
     let producers = format!(

@@ -37,6 +37,7 @@ if [ "$purpose" = test ]; then
   need openjdk-17-jre-headless java_17            # Kafka
   need maven installed mvn                        # brings its jars
   need redis-server installed redis-server
+  need openssl installed openssl                  # certificates for it
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

@@ -26,7 +26,15 @@ pub(crate) struct Kafka {
     folder: PathBuf,
     servers: String,
     nodes: i32,
-    sasl: bool,
+    guard: Guard,
+}
+
+/// Whom a cluster lets in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    Nobody,
+    Sasl,
+    Tls,
 }
 
 /// One message as it stands in a topic.
@@ -51,31 +59,41 @@ impl Kafka {
     /// The cluster that most tests use.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Kafka> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start("shared", 1, false))
+        SHARED.get_or_init(|| Self::start("shared", 1, Guard::Nobody))
     }
 
     /// Another cluster, for a second label.
     pub(crate) fn second() -> &'static Self {
         static SECOND: OnceLock<Kafka> = OnceLock::new();
-        SECOND.get_or_init(|| Self::start("second", 1, false))
+        SECOND.get_or_init(|| Self::start("second", 1, Guard::Nobody))
     }
 
     /// A cluster of one node for this test alone.
     pub(crate) fn own(name: &str) -> Self {
-        Self::start(name, 1, false)
+        Self::start(name, 1, Guard::Nobody)
     }
 
     /// Three nodes, replication 3, two in sync.
     pub(crate) fn three_nodes(name: &str) -> Self {
-        Self::start(name, 3, false)
+        Self::start(name, 3, Guard::Nobody)
     }
 
     /// One node with SASL and an authorizer; see the script for its users.
     pub(crate) fn guarded(name: &str) -> Self {
-        Self::start(name, 1, true)
+        Self::start(name, 1, Guard::Sasl)
     }
 
-    fn start(name: &str, nodes: i32, sasl: bool) -> Self {
+    /// One node that speaks TLS with clients that show a certificate.
+    pub(crate) fn encrypted(name: &str) -> Self {
+        Self::start(name, 1, Guard::Tls)
+    }
+
+    /// A certificate or a key of an encrypted cluster; see the script for their names.
+    pub(crate) fn pem(&self, name: &str) -> PathBuf {
+        self.folder.join("tls").join(name)
+    }
+
+    fn start(name: &str, nodes: i32, guard: Guard) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let owner = std::process::id().to_string();
         remove_logs_of_ended_runs(root);
@@ -89,9 +107,11 @@ impl Kafka {
             "--port",
             &port.to_string(),
         ]);
-        command
-            .args(["--owner", &owner])
-            .args(sasl.then_some("--sasl"));
+        command.args(["--owner", &owner]).args(match guard {
+            Guard::Nobody => None,
+            Guard::Sasl => Some("--sasl"),
+            Guard::Tls => Some("--tls"),
+        });
         let output = command.output().unwrap();
         assert!(
             output.status.success(),
@@ -106,7 +126,7 @@ impl Kafka {
             folder,
             servers,
             nodes,
-            sasl,
+            guard,
         }
     }
 
@@ -235,13 +255,23 @@ impl Kafka {
             .set("bootstrap.servers", &self.servers)
             .set("log_level", "2")
             .set("enable.auto.commit", "false");
-        if self.sasl {
-            config
-                .set("security.protocol", "SASL_PLAINTEXT")
-                .set("sasl.mechanism", "PLAIN");
-            config
-                .set("sasl.username", "admin")
-                .set("sasl.password", "admin-secret");
+        match self.guard {
+            Guard::Nobody => {}
+            Guard::Sasl => {
+                config
+                    .set("security.protocol", "SASL_PLAINTEXT")
+                    .set("sasl.mechanism", "PLAIN")
+                    .set("sasl.username", "admin")
+                    .set("sasl.password", "admin-secret");
+            }
+            Guard::Tls => {
+                let path = |name| self.pem(name).display().to_string();
+                config
+                    .set("security.protocol", "SSL")
+                    .set("ssl.ca.location", path("ca.pem"))
+                    .set("ssl.certificate.location", path("client.pem"))
+                    .set("ssl.key.location", path("client.key"));
+            }
         }
         config
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A real Kafka (KRaft, no ZooKeeper) on loopback, for tests and for trying things out.
-#   kafka.sh up DIR [--nodes 1|3] [--port 19092] [--sasl] [--owner PID]
+#   kafka.sh up DIR [--nodes 1|3] [--port 19092] [--sasl] [--tls] [--owner PID]
 #                                         start, wait until it answers, print the bootstrap servers
 #   kafka.sh topic DIR NAME [PARTITIONS]  create a topic if it is not there
 #   kafka.sh read DIR TOPIC               print a topic from its beginning until it is silent for 3 s
@@ -12,6 +12,8 @@
 # --sasl: clients log in by SASL without TLS (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) as `weir` with the
 #   password `weir-secret`, which may write topics that start with `allowed`, sees topics that start
 #   with `visible`, and may do nothing else; `admin` with `admin-secret` may do everything.
+# --tls: clients speak TLS and show a certificate; DIR/tls has ca.pem, client.pem, client.key, and of an
+#   authority that nobody trusts other-ca.pem.
 # --owner: when that process has ended, the nodes are stopped and their data deleted; logs stay.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -83,10 +85,24 @@ watch_owner() { # DIR PID: the process's start time tells it from a later one wi
   rm -rf "$1"/data*
 }
 
-properties() { # DIR NODE PORT NODES VOTERS SASL
+certificates() { # DIR: for 127.0.0.1, signed by an authority made here
+  local tls=$1/tls name; mkdir -p "$tls"
+  for name in ca other-ca; do
+    openssl req -x509 -newkey rsa:2048 -nodes -days 7 -subj "/CN=weir-test-$name" -keyout "$tls/$name.key" -out "$tls/$name.pem" 2>> "$tls/log"
+  done
+  for name in server client; do
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=weir-test-$name" -keyout "$tls/$name.key" -out "$tls/$name.csr" 2>> "$tls/log"
+    openssl x509 -req -days 7 -in "$tls/$name.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial \
+      -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$tls/$name.pem" 2>> "$tls/log"
+  done
+  cat "$tls/server.key" "$tls/server.pem" > "$tls/keystore.pem"
+}
+
+properties() { # DIR NODE PORT NODES VOTERS SASL TLS
   local advertise=ADVERTISE_$2 in_sync=$(( $4 < 3 ? 1 : 2 )) client=PLAINTEXT
   advertise=${!advertise:-127.0.0.1:$3}
   [ -z "$6" ] || client=SASL_PLAINTEXT
+  [ -z "$7" ] || client=SSL
   cat <<P
 process.roles=broker,controller
 node.id=$2
@@ -121,6 +137,13 @@ controller.quorum.election.timeout.ms=1000
 controller.quorum.fetch.timeout.ms=2000
 replica.lag.time.max.ms=4000
 P
+  [ -z "$7" ] || cat <<P
+listener.name.client.ssl.keystore.type=PEM
+listener.name.client.ssl.keystore.location=$1/tls/keystore.pem
+listener.name.client.ssl.truststore.type=PEM
+listener.name.client.ssl.truststore.location=$1/tls/ca.pem
+listener.name.client.ssl.client.auth=required
+P
   [ -z "$6" ] || cat <<P
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_admin="admin-secret" user_weir="weir-secret";
@@ -149,13 +172,14 @@ grant() { # DIR: over the replication listener, whose anonymous user is the node
 }
 
 up() {
-  local dir=$1 nodes=1 base=19092 sasl="" owner="" voters="" servers="" i port; shift
+  local dir=$1 nodes=1 base=19092 sasl="" tls="" owner="" voters="" servers="" i port; shift
   while [ $# -gt 0 ]; do
     case $1 in
       --nodes) nodes=$2; shift 2 ;;
       --port) base=$2; shift 2 ;;
       --owner) owner=$2; shift 2 ;;
       --sasl) sasl=yes; shift ;;
+      --tls) tls=yes; shift ;;
       *) echo "unknown option $1" >&2; exit 2 ;;
     esac
   done
@@ -164,12 +188,14 @@ up() {
     port=$((base + (i - 1) * 10))
     voters+="${voters:+,}$i@127.0.0.1:$((port + 2))"; servers+="${servers:+,}127.0.0.1:$port"
   done
+  [ -z "$sasl$tls" ] || [ "$sasl$tls" = yes ] || { echo "one of --sasl and --tls" >&2; exit 2; }
+  if [ -n "$tls" ] && [ ! -d "$dir/tls" ]; then certificates "$dir"; fi
   if [ -n "$owner" ]; then
     ( exec setsid bash "$here/kafka.sh" watch "$dir" "$owner" > /dev/null 2>&1 < /dev/null ) &
   fi
   for i in $(seq "$nodes"); do
     if running "$dir" "$i"; then continue; fi
-    properties "$dir" "$i" $((base + (i - 1) * 10)) "$nodes" "$voters" "$sasl" > "$dir/n$i.properties"
+    properties "$dir" "$i" $((base + (i - 1) * 10)) "$nodes" "$voters" "$sasl" "$tls" > "$dir/n$i.properties"
     format "$dir" "$i" "$sasl"
     launch "$dir" "$i"
   done
@@ -181,8 +207,8 @@ up() {
 case ${1:-} in
   kill|pause|resume|start|down|topic|read) [ -d "${2:-}" ] || { echo "no such folder: ${2:-}" >&2; exit 2; }; dir=$(cd "$2" && pwd) ;;
 esac
-# The bootstrap servers for tools; a cluster with SASL is reached over its replication listener.
-bootstrap() { if grep -qs '^authorizer' "$dir/n1.properties"; then echo "127.0.0.1:$(($(port_of "$dir" 1) + 1))"; else cat "$dir/bootstrap"; fi; }
+# The bootstrap servers for tools; a cluster with SASL or TLS is reached over its replication listener.
+bootstrap() { if grep -Eqs '^(authorizer|listener.name.client.ssl)' "$dir/n1.properties"; then echo "127.0.0.1:$(($(port_of "$dir" 1) + 1))"; else cat "$dir/bootstrap"; fi; }
 case ${1:-} in
   up) shift; up "$@" ;;
   topic) tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(bootstrap)" --create --if-not-exists --topic "$3" --partitions "${4:-6}" ;;
@@ -194,5 +220,5 @@ case ${1:-} in
   down) stop_all "$dir" ;;
   watch) watch_owner "$2" "$3" ;;
   fetch) class_path > /dev/null ;;
-  *) sed -n '2,17p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,19p' "$0" >&2; exit 2 ;;
 esac
