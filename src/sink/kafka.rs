@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
-use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::event::{Reason, Topic};
 use crate::sink::ledger::{Ledger, Ticket};
@@ -90,9 +89,7 @@ impl Client {
             let trouble = self.shared.trouble();
             let target = self.shared.brokers.clone();
             if let Some(trouble) = &trouble
-                && trouble
-                    .code
-                    .is_some_and(|code| failure::credentials(code) || code == Code::SSL)
+                && trouble.of_credentials()
             {
                 return Err(Error::Credentials {
                     target,

@@ -44,6 +44,15 @@ pub(super) struct Trouble {
     logged: Instant,
 }
 
+impl Trouble {
+    /// Whether one side did not accept the other. A broker that refuses our certificate says so by
+    /// an alert when the handshake is over for us, which is to the library a failure of transport.
+    pub(super) fn of_credentials(&self) -> bool {
+        let code = |code| failure::credentials(code) || code == Code::SSL;
+        self.code.is_some_and(code) || self.text.contains("SSL routines")
+    }
+}
+
 impl Shared {
     pub(super) fn new(brokers: String, isolation: Isolation) -> Self {
         Self {
