@@ -3,6 +3,7 @@
 mod answer;
 mod explain;
 mod health;
+mod pin;
 mod revision;
 mod shadow;
 mod switches;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 
 use crate::delivery::Delivery;
 use crate::gateway::Gateway;
+use crate::rollout::control::Control;
 use crate::rollout::history::History;
 use crate::rollout::live::Live;
 use crate::secret::Secret;
@@ -68,6 +70,8 @@ pub struct State {
     pub live: Arc<Live>,
     /// What came of each change.
     pub history: Arc<History>,
+    /// Pins and unpins this instance.
+    pub control: Control,
     /// Where records go.
     pub delivery: Delivery,
     /// What events are taken through.
@@ -124,10 +128,14 @@ impl Server {
 #[rustfmt::skip]
 fn routes(state: Arc<State>, token: Option<Secret>) -> Router {
     let api = Router::new()
-        .route("/api/revision", get(revision::show))
-        .route("/api/switches", get(switches::show))
-        .route("/api/shadow",   get(shadow::show))
-        .route("/api/explain",  post(explain::run))
+        .route("/api/revision",  get(revision::show))
+        .route("/api/switches",  get(switches::show))
+        .route("/api/shadow",    get(shadow::show))
+        .route("/api/revisions", get(revision::list))
+        .route("/api/pin",       post(pin::pin))
+        .route("/api/rollback",  post(pin::rollback))
+        .route("/api/unpin",     post(pin::unpin))
+        .route("/api/explain",   post(explain::run))
         .layer(middleware::from_fn_with_state(Arc::new(token), token::require));
     Router::new()
         .route("/livez",   get(health::live))

@@ -16,9 +16,9 @@ use crate::admin;
 use crate::delivery::{self, Delivery};
 use crate::gateway::Gateway;
 use crate::ingest;
-use crate::rollout::Rollout;
 use crate::rollout::history::History;
 use crate::rollout::live::Live;
+use crate::rollout::{self, Rollout};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 use crate::telemetry::log;
@@ -81,17 +81,20 @@ impl App {
             &settings.instance,
             metrics.clone(),
         ));
-        let rollout = Rollout::open(
+        let rollout = Rollout::open(&rollout::Parts {
             documents,
-            &settings.rollout,
-            &delivery,
-            &live,
-            &history,
-            &metrics,
-        )?;
+            data: documents,
+            state: &settings.state,
+            settings: &settings.rollout,
+            delivery: &delivery,
+            live: &live,
+            history: &history,
+            metrics: &metrics,
+        })?;
         let admin = admin::State {
             live,
             history,
+            control: rollout.control(),
             delivery: delivery.clone(),
             gateway: Arc::clone(&gateway),
             registry,

@@ -4,26 +4,33 @@
 //! ones after their last request.
 
 mod bind;
+pub mod control;
 pub mod history;
 pub mod live;
 mod publish;
 mod reconcile;
+mod restore;
 mod retire;
+pub mod source;
 mod stage;
+pub mod store;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::center::directory::{self, Directory};
+use crate::center::directory;
 use crate::delivery::Delivery;
 use crate::rollout::bind::Binder;
+use crate::rollout::control::Control;
 use crate::rollout::history::History;
 use crate::rollout::live::Live;
 use crate::rollout::publish::Publisher;
 use crate::rollout::reconcile::Reconciler;
 use crate::rollout::retire::Retired;
+use crate::rollout::source::Source;
+use crate::rollout::store::Store;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
 use crate::unit::TimeSpan;
@@ -53,48 +60,72 @@ impl Default for Settings {
 /// Why documents cannot be brought to life.
 pub type Error = directory::Error;
 
+/// What a rollout is built from.
+#[derive(Debug)]
+pub struct Parts<'p> {
+    /// The directory of documents.
+    pub documents: &'p Path,
+    /// Where relative paths of tables are looked for.
+    pub data: &'p Path,
+    /// The state directory.
+    pub state: &'p Path,
+    /// How documents go live.
+    pub settings: &'p Settings,
+    /// Where records go.
+    pub delivery: &'p Delivery,
+    /// The pointer that is stored.
+    pub live: &'p Arc<Live>,
+    /// What is told of it.
+    pub history: &'p Arc<History>,
+    /// The metrics.
+    pub metrics: &'p Metrics,
+}
+
 /// The rollout of one source, not yet running.
 #[derive(Debug)]
 pub struct Rollout {
     reconciler: Reconciler,
+    control: Control,
     retired: Retired,
     metrics: Metrics,
 }
 
 impl Rollout {
     /// Opens the source; everything that can fail is done here.
-    pub fn open(
-        documents: &Path,
-        settings: &Settings,
-        delivery: &Delivery,
-        live: &Arc<Live>,
-        history: &Arc<History>,
-        metrics: &Metrics,
-    ) -> Result<Self, Error> {
-        let source = Directory::open(documents)?;
+    pub fn open(parts: &Parts<'_>) -> Result<Self, Error> {
+        let source = Source::directory(parts.documents)?;
         let retired = Retired::default();
         let publisher = Publisher {
-            live: Arc::clone(live),
-            history: Arc::clone(history),
+            live: Arc::clone(parts.live),
+            history: Arc::clone(parts.history),
             retired: retired.clone(),
             binder: Binder {
-                delivery: delivery.clone(),
-                metrics: metrics.clone(),
+                delivery: parts.delivery.clone(),
+                metrics: parts.metrics.clone(),
             },
-            metrics: metrics.clone(),
+            metrics: parts.metrics.clone(),
         };
-        let reconciler = Reconciler::new(
+        let (control, commands) = control::channel();
+        let reconciler = Reconciler::new(reconcile::Parts {
             source,
-            documents.to_owned(),
-            settings.clone(),
-            delivery.clone(),
+            store: Arc::new(Store::open(parts.state)),
+            base: parts.data.to_owned(),
+            settings: parts.settings.clone(),
+            delivery: parts.delivery.clone(),
             publisher,
-        );
+            commands,
+        });
         Ok(Self {
             reconciler,
+            control,
             retired,
-            metrics: metrics.clone(),
+            metrics: parts.metrics.clone(),
         })
+    }
+
+    /// What operators ask of this instance.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Reconciles until the process drains.

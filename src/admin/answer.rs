@@ -38,8 +38,8 @@ pub(super) async fn not_found() -> Error {
     Error {
         status: StatusCode::NOT_FOUND,
         code: "not_found",
-        message: "the admin port has /livez, /readyz, /metrics, /api/revision, /api/switches, \
-                  /api/shadow and /api/explain"
+        message: "the admin port has /livez, /readyz, /metrics, /api/revision, /api/revisions, \
+                  /api/switches, /api/shadow, /api/pin, /api/unpin, /api/rollback and /api/explain"
             .to_owned(),
     }
 }
@@ -48,6 +48,8 @@ pub(super) async fn method_not_allowed() -> Error {
     Error {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "method_not_allowed",
-        message: "/api/explain takes POST, everything else GET".to_owned(),
+        message:
+            "/api/explain, /api/pin, /api/unpin and /api/rollback take POST, everything else GET"
+                .to_owned(),
     }
 }

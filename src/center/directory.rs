@@ -58,6 +58,11 @@ impl Directory {
         })
     }
 
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Waits until something may have changed since the last call.
     pub async fn nudged(&self) {
         self.nudge.notified().await;

@@ -18,7 +18,7 @@ pub use crate::document::digest::{Checksum, Content, DataId, Digest};
 
 use crate::device;
 use crate::document::diagnostic::Diagnostic;
-use crate::document::index::Kind;
+use crate::document::index::{Index, Kind};
 use crate::document::paths::Paths;
 use crate::document::set::attempt::Attempt;
 use crate::document::set::choose::Chosen;
@@ -141,6 +141,42 @@ impl Set {
     /// The contents that this set is made of, the index among them: enough to compile it again.
     pub fn contents(&self) -> impl Iterator<Item = (&DataId, &Content)> {
         self.good.iter()
+    }
+
+    /// The set as if some documents had never belonged to it: those that `keep` is false for.
+    #[must_use]
+    pub fn retain(mut self, keep: impl Fn(&DataId) -> bool) -> Self {
+        self.good.retain(|data_id, _| keep(data_id));
+        self.entries.retain(|entry| keep(&entry.data_id));
+        let left = |kind, name: &str| {
+            let mut entries = self.entries.iter();
+            entries.any(|entry| entry.kind == kind && entry.name == name)
+        };
+        self.repos.retain(|name, _| left(Kind::Repo, name.as_str()));
+        self.without_document
+            .retain(|name| left(Kind::Repo, name.as_str()));
+        self.catalogs
+            .retain(|_, catalog| catalog.parts.iter().all(|(data_id, _)| keep(data_id)));
+        if !self.good.contains_key(INDEX) {
+            self.chosen.content = None;
+        }
+        self.switches = self.switches.filter(|data_id| keep(data_id));
+        self
+    }
+
+    /// The content of a document that is in force.
+    pub fn content(&self, data_id: &str) -> Option<&Content> {
+        self.good.get(data_id)
+    }
+
+    /// Whether an index says what belongs to it.
+    pub fn has_index(&self) -> bool {
+        self.chosen.content.is_some()
+    }
+
+    /// The index, or what stands for it in a directory without one.
+    pub fn index(&self) -> &Index {
+        &self.chosen.index
     }
 }
 

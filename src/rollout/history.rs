@@ -1,18 +1,20 @@
 //! What came of each change: the outcome that the admin port, the log and the metrics report.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::document::diagnostic::Diagnostic;
+use crate::rollout::source::Shown;
+use crate::rollout::store::{self, Pin, Saved};
 
 /// How many outcomes are kept.
 const KEPT: usize = 50;
 
 /// What came of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Made live.
@@ -21,6 +23,12 @@ pub enum State {
     Refused,
     /// Part of it is kept at its last good content; the rest is live.
     Held,
+    /// Made live by an operator for this instance alone; no change of documents moves it.
+    Pinned,
+    /// Made live from the state directory at the start; the source has not been read yet.
+    Snapshot,
+    /// What is live stays, because the source cannot be read.
+    Stale,
 }
 
 impl State {
@@ -30,6 +38,9 @@ impl State {
             Self::Applied => "applied",
             Self::Refused => "refused",
             Self::Held => "held",
+            Self::Pinned => "pinned",
+            Self::Snapshot => "snapshot",
+            Self::Stale => "stale",
         }
     }
 }
@@ -57,57 +68,190 @@ pub struct Outcome {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// The revision now and before, and the newest outcomes.
+/// What this instance serves, why, and what came of the newest changes.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// The live revision; none before the first.
     pub digest: Option<String>,
-    /// What came of the newest change.
+    /// The set of it, without its switches.
+    pub set: Option<String>,
+    /// What came of the newest change; `pinned` and `stale` come before it.
     pub state: Option<State>,
     /// Since when the live revision is live.
     pub since: Option<Timestamp>,
     /// The revision before it.
     pub previous: Option<String>,
+    /// Where documents come from.
+    pub source: Option<Shown>,
+    /// When all documents were last read.
+    pub reconciled: Option<Timestamp>,
+    /// Why what stands in the source is not known, while it is not.
+    pub stale: Option<Stale>,
+    /// That an operator keeps this instance where it is.
+    pub pinned: Option<Pin>,
+    /// The documents that are kept at their last good content, or refused.
+    pub held: Vec<Held>,
+    /// Why what is live would not survive a restart, if so.
+    pub unsaved: Option<String>,
     /// The newest outcomes, the newest first.
     pub outcomes: VecDeque<Outcome>,
-    /// When the documents were last read and found as they are.
-    pub reconciled: Option<Timestamp>,
 }
 
-/// Outcomes by the time they were known.
+/// That some or all documents cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stale {
+    /// When a read failed first.
+    pub since: Timestamp,
+    /// What could not be read, and why.
+    pub why: String,
+}
+
+/// A document that is kept at its last good content, or refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Its dataId.
+    pub document: String,
+    /// What is wrong with it, or said of it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The sets that can be gone back to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Revisions {
+    /// The set that is live.
+    pub live: Option<String>,
+    /// That an operator keeps this instance where it is.
+    pub pinned: Option<Pin>,
+    /// The set that `/api/rollback` goes back to.
+    pub previous: Option<String>,
+    /// The kept ones, by when they went live, the newest first.
+    pub sets: Vec<Arc<Saved>>,
+}
+
+/// Whether something was known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It was.
+    Before,
+    /// It is news.
+    News,
+}
+
+/// Outcomes by the time they were known, and what else there is to tell.
 #[derive(Debug, Default)]
-pub struct History(Mutex<Report>);
+pub struct History(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    report: Report,
+    kept: Vec<Arc<Saved>>,
+}
 
 impl History {
     /// Notes an outcome; its sequence is given here.
     pub fn push(&self, mut outcome: Outcome) {
-        let mut report = self.lock();
+        let report = &mut self.lock().report;
         outcome.sequence = report.outcomes.front().map_or(0, |newest| newest.sequence) + 1;
-        report.state = Some(outcome.state);
         if report.digest.as_ref() != Some(&outcome.digest) {
             report.previous = report.digest.replace(outcome.digest.clone());
             report.since = Some(outcome.at);
         }
+        report.set = Some(outcome.set.clone());
+        report.held = held(&outcome);
         report.outcomes.push_front(outcome);
         report.outcomes.truncate(KEPT);
     }
 
-    /// Notes that the documents were read.
-    pub fn reconciled(&self, at: Timestamp) {
-        self.lock().reconciled = Some(at);
+    /// Notes where documents come from.
+    pub fn source(&self, source: Shown) {
+        self.lock().report.source = Some(source);
+    }
+
+    /// Notes that the documents were read, or why not all of them could be.
+    pub fn reconciled(&self, at: Timestamp, failed: Option<String>) -> Known {
+        let report = &mut self.lock().report;
+        let before = report.stale.take();
+        let Some(why) = failed else {
+            report.reconciled = Some(at);
+            return before.map_or(Known::Before, |_| Known::News);
+        };
+        let same = before.as_ref().is_some_and(|before| before.why == why);
+        let since = before.map_or(at, |before| before.since);
+        report.stale = Some(Stale { since, why });
+        if same { Known::Before } else { Known::News }
+    }
+
+    /// Notes whether this instance is pinned.
+    pub fn pinned(&self, pin: Option<Pin>) {
+        self.lock().report.pinned = pin;
+    }
+
+    /// Notes which sets are kept.
+    pub fn kept(&self, sets: Vec<Arc<Saved>>) {
+        self.lock().kept = sets;
+    }
+
+    /// Notes which sets are kept, and why what is live is not, if so.
+    pub fn saved(&self, sets: Vec<Arc<Saved>>, unsaved: Option<String>) {
+        let mut told = self.lock();
+        told.kept = sets;
+        told.report.unsaved = unsaved;
+    }
+
+    /// The set that a revision of this process was of.
+    pub fn set_of(&self, revision: &str) -> Option<String> {
+        let told = self.lock();
+        let mut outcomes = told.report.outcomes.iter();
+        let found = outcomes.find(|outcome| outcome.digest == revision)?;
+        Some(found.set.clone())
     }
 
     /// A copy for showing.
     pub fn report(&self) -> Report {
-        self.lock().clone()
+        let mut report = self.lock().report.clone();
+        let newest = report.outcomes.front().map(|newest| newest.state);
+        report.state = match (&report.pinned, &report.stale, newest) {
+            (Some(_), ..) => Some(State::Pinned),
+            (None, Some(_), newest) if newest != Some(State::Snapshot) => Some(State::Stale),
+            (None, _, newest) => newest,
+        };
+        report
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Report> {
+    /// The sets that can be gone back to.
+    pub fn revisions(&self) -> Revisions {
+        let told = self.lock();
+        let live = told.report.set.clone().filter(|set| !set.is_empty());
+        let previous = store::before(&told.kept, live.as_deref().unwrap_or_default());
+        Revisions {
+            previous: previous.map(|saved| saved.set.clone()),
+            live,
+            pinned: told.report.pinned.clone(),
+            sets: told.kept.clone(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Told> {
         // Nothing panics while it is held; if it did, the report is still whole.
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Each held document with what is said of it: in it, or where the index names it.
+fn held(outcome: &Outcome) -> Vec<Held> {
+    let held = |document: &String| {
+        let named = format!("`{document}`");
+        let about = |each: &&Diagnostic| {
+            each.document == *document || (each.is_error() && each.message.contains(&named))
+        };
+        Held {
+            document: document.clone(),
+            diagnostics: outcome.diagnostics.iter().filter(about).cloned().collect(),
+        }
+    };
+    outcome.held.iter().map(held).collect()
 }
 
 #[cfg(test)]
@@ -140,5 +284,53 @@ mod tests {
         assert_eq!(report.state, Some(State::Refused));
         assert_eq!(report.outcomes.len(), 3);
         assert_eq!(report.outcomes[0].sequence, 3);
+    }
+    #[test]
+    fn a_pin_is_told_before_staleness_and_staleness_before_the_outcome() {
+        let history = History::default();
+        history.push(outcome(State::Applied, "a"));
+        let at = Timestamp::from_second;
+        let failed =
+            |second, why: &str| history.reconciled(at(second).unwrap(), Some(why.to_owned()));
+        assert_eq!(failed(1, "silent"), Known::News);
+        assert_eq!(failed(2, "silent"), Known::Before);
+        assert_eq!(failed(3, "refused"), Known::News);
+        let report = history.report();
+        assert_eq!(report.state, Some(State::Stale));
+        let stale = report.stale.unwrap();
+        assert_eq!(
+            (stale.since, stale.why.as_str()),
+            (at(1).unwrap(), "refused")
+        );
+        history.pinned(Some(Pin::new("a", "why", at(4).unwrap())));
+        assert_eq!(history.report().state, Some(State::Pinned));
+        history.pinned(None);
+        assert_eq!(history.reconciled(at(5).unwrap(), None), Known::News);
+        assert_eq!(history.reconciled(at(6).unwrap(), None), Known::Before);
+        assert_eq!(history.report().state, Some(State::Applied));
+    }
+
+    #[test]
+    fn a_held_document_is_told_with_what_is_wrong_where_the_index_names_it() {
+        let diagnostic = |document: &str, message: &str| Diagnostic {
+            severity: crate::document::diagnostic::Severity::Error,
+            document: document.to_owned(),
+            pointer: "/documents/0/data_id".to_owned(),
+            line: None,
+            message: message.to_owned(),
+            hint: String::new(),
+        };
+        let mut missing = outcome(State::Held, "a");
+        missing.held = vec!["weir.repo.a".to_owned()];
+        missing.diagnostics = vec![
+            diagnostic("weir.repo.b", "something else"),
+            diagnostic("weir.index", "there is no document `weir.repo.a`"),
+        ];
+        let history = History::default();
+        history.push(missing);
+        let held = history.report().held;
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].diagnostics.len(), 1);
+        assert_eq!(held[0].diagnostics[0].document, "weir.index");
     }
 }

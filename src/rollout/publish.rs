@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::document::diagnostic::{Diagnostic, Severity};
-use crate::document::set::{Compilation, Set};
+use crate::document::diagnostic::{At, Diagnostic, Diagnostics, Severity};
+use crate::document::set::{Compilation, INDEX, Set};
 use crate::document::switches::Switches;
 use crate::rollout::bind::Binder;
-use crate::rollout::history::{History, Outcome, State};
-use crate::rollout::live::{Digest, Live};
+use crate::rollout::history::{History, Known, Outcome, State};
+use crate::rollout::live::{Digest, Live, Revision};
 use crate::rollout::retire::Retired;
-use crate::rollout::stage::Ready;
+use crate::rollout::source::Shown;
+use crate::rollout::stage::{Ready, chain};
+use crate::rollout::store::{self, Pin, Store};
 use crate::telemetry::clock;
 use crate::telemetry::metrics::{self, Metrics};
 
@@ -26,9 +28,23 @@ pub(super) struct Publisher {
     pub(super) metrics: Metrics,
 }
 
+/// Where what goes live is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The source.
+    #[default]
+    Source,
+    /// The state directory, at the start.
+    Disk,
+    /// An operator, for this instance alone.
+    Pin,
+}
+
 /// What is told of a change beside the revision itself.
 #[derive(Debug, Default)]
 pub(super) struct News {
+    /// Where it is from.
+    pub(super) origin: Origin,
     /// Whether the index, or what it pins, was refused.
     pub(super) refused: bool,
     /// Documents kept at their last good content.
@@ -43,26 +59,56 @@ impl News {
     /// Of a compilation.
     pub(super) fn of(compilation: Compilation) -> Self {
         Self {
+            origin: Origin::default(),
             refused: compilation.refused,
             held: compilation.held.iter().map(ToString::to_string).collect(),
             diagnostics: compilation.diagnostics,
             compiled: compilation.compiled_repos,
         }
     }
+
+    /// That there is nothing to serve, and never was.
+    pub(super) fn no_index(source: &Shown) -> Self {
+        let mut found = Diagnostics::new(INDEX);
+        let message = format!("there is no index in {source}");
+        let hint = "`weir apply --init` makes the namespace and its first index";
+        found.error(&At::ROOT, message, hint);
+        Self {
+            refused: true,
+            held: vec![INDEX.to_owned()],
+            diagnostics: found.into_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn state(&self) -> State {
+        match (self.refused, self.held.is_empty(), self.origin) {
+            (true, ..) => State::Refused,
+            (_, false, _) => State::Held,
+            (.., Origin::Source) => State::Applied,
+            (.., Origin::Disk) => State::Snapshot,
+            (.., Origin::Pin) => State::Pinned,
+        }
+    }
 }
 
 impl Publisher {
-    /// Makes a set with its switches live.
-    pub(super) fn live(
-        &self,
-        set: &Set,
-        switches: &Switches,
-        ready: &Ready,
-        news: News,
-        noticed: Instant,
-    ) {
+    /// Tells where documents come from, and what is kept of earlier ones.
+    pub(super) fn begins(&self, source: &Shown, store: &Store) {
+        self.history.source(source.clone());
+        self.history.kept(store.sets());
+    }
+
+    /// Binds a set with its switches to what it needs at run time.
+    pub(super) fn bind(&self, set: &Set, switches: &Switches, ready: &Ready) -> Revision {
         let before = self.live.current();
-        let revision = self.binder.bind(set, switches, ready, &before);
+        self.binder.bind(set, switches, ready, &before)
+    }
+
+    /// Makes a revision live.
+    pub(super) fn live(&self, revision: Revision, set: &Digest, news: News, noticed: Instant) {
+        let before = self.live.current();
         let digest = revision.digest.clone();
         if before.digest != digest {
             self.metrics.revision_info.clear();
@@ -72,7 +118,7 @@ impl Publisher {
             self.metrics.revision_info.get_or_create(&label).set(1);
         }
         self.retired.push(self.live.replace(Arc::new(revision)));
-        self.report(&digest, &set.digest, news, noticed);
+        self.report(&digest, set, news, noticed);
     }
 
     /// Tells that a release was refused; what is live stays.
@@ -83,10 +129,45 @@ impl Publisher {
         self.report(&digest, set, news, noticed);
     }
 
-    /// Tells that the documents were read.
-    pub(super) fn reconciled(&self, at: Timestamp) {
-        self.history.reconciled(at);
-        self.metrics.reconcile_timestamp_seconds.set(at.as_second());
+    /// Tells that the documents were read; or, if some or all could not be, why.
+    pub(super) fn reconciled(&self, at: Timestamp, failed: Option<String>) {
+        self.metrics
+            .source_reachable
+            .set(i64::from(failed.is_none()));
+        if failed.is_none() {
+            self.metrics.reconcile_timestamp_seconds.set(at.as_second());
+        }
+        match (self.history.reconciled(at, failed.clone()), failed) {
+            (Known::Before, _) => {}
+            (Known::News, Some(why)) => {
+                tracing::warn!(why, "documents cannot be read, the last ones stay");
+            }
+            (Known::News, None) => tracing::info!("documents can be read again"),
+        }
+    }
+
+    /// Tells whether this instance is pinned.
+    pub(super) fn pinned(&self, pin: Option<&Pin>) {
+        self.metrics.pinned.set(i64::from(pin.is_some()));
+        self.history.pinned(pin.cloned());
+    }
+
+    /// Tells what came of writing the state directory.
+    pub(super) fn saved(&self, store: &Store, written: Result<(), store::Error>) {
+        let failed = written.err().map(|error| chain(&error));
+        if let Some(why) = &failed {
+            self.metrics.state_write_failures.inc();
+            tracing::error!(
+                why,
+                "the state directory cannot be written: the change is live, and would not survive a restart"
+            );
+        }
+        self.history.saved(store.sets(), failed);
+    }
+
+    /// The set that a revision of this process was of.
+    pub(super) fn set_of(&self, revision: &str) -> Option<String> {
+        self.history.set_of(revision)
     }
 
     /// Tells how long compiling took.
@@ -95,13 +176,16 @@ impl Publisher {
     }
 
     fn report(&self, digest: &Digest, set: &Digest, news: News, noticed: Instant) {
-        let state = match news.held.is_empty() {
-            _ if news.refused => State::Refused,
-            true => State::Applied,
-            false => State::Held,
-        };
+        let state = news.state();
         let held = i64::try_from(news.held.len()).unwrap_or(i64::MAX);
         self.metrics.documents_held.set(held);
+        self.metrics.document_held.clear();
+        for document in &news.held {
+            let label = metrics::Document {
+                document: document.clone(),
+            };
+            self.metrics.document_held.get_or_create(&label).set(1);
+        }
         self.metrics
             .apply
             .get_or_create(&metrics::Applied {

@@ -1,70 +1,114 @@
-//! The task that brings what stands in the source to life: read, compile, make ready, store one
-//! pointer, report. The source only nudges; everything is looked at again on a timer.
+//! The task that brings what stands in the source to life: read, compile, make ready, save, store
+//! one pointer, report. The source only nudges; everything is looked at again on a timer.
 //!
 //! A producer whose cluster must first answer holds up its own set, never the switches: they are
-//! compiled against what is live, and go live meanwhile.
+//! compiled against what is live, and go live meanwhile. A source that does not answer holds up
+//! nothing at all: it is read beside everything else.
+
+mod command;
+mod prepare;
+mod start;
+mod switches;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::Pin as PinBox;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::center::directory::Directory;
 use crate::center::{Contents, Unreadable};
 use crate::delivery::{Connected, Delivery};
-use crate::document::diagnostic::{At, Diagnostic, Diagnostics};
 use crate::document::digest::{Content, DataId};
-use crate::document::index::Kind;
-use crate::document::set::{self, Compilation, Set};
-use crate::document::switches::{self, Switches};
+use crate::document::set::{self, Compilation, INDEX, Set};
+use crate::document::switches::Switches;
 use crate::event::Label;
 use crate::rollout::Settings;
-use crate::rollout::publish::{News, Publisher};
+use crate::rollout::control::{Answer, Command};
+use crate::rollout::publish::{News, Origin, Publisher};
+use crate::rollout::source::{Known, Read, Source};
 use crate::rollout::stage::{Answers, Ready, chain};
+use crate::rollout::store::{Pin, Store};
 use crate::sink;
 use crate::tasks::{Drained, Ended};
 use crate::telemetry::clock;
 
 /// Documents as the compiler takes them.
 type Documents = BTreeMap<DataId, Result<Content, String>>;
-const HELD_SWITCHES: &str = "the last good switches stay in force; publish the document again";
 type Wanted = Vec<(Label, sink::Spec)>;
+/// What is known of the source after a read; `Err` says why nothing is.
+type WasRead = Result<Read, String>;
 
-/// Clusters being asked whether they answer.
-struct Asking(Pin<Box<dyn Future<Output = (Wanted, Vec<Connected>)> + Send>>);
+/// Something under way beside the reconciler's own steps.
+struct Underway<T>(PinBox<Box<dyn Future<Output = T> + Send>>);
 
-impl fmt::Debug for Asking {
+impl<T> fmt::Debug for Underway<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Asking")
+        f.write_str("Underway")
+    }
+}
+
+impl<T> Underway<T> {
+    fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Box::pin(future))
     }
 }
 
 /// Brings documents to life.
 #[derive(Debug)]
 pub(super) struct Reconciler {
-    pub(super) source: Arc<Directory>,
+    source: Arc<Source>,
+    store: Arc<Store>,
     /// Relative paths of tables are looked for here.
+    base: PathBuf,
+    settings: Settings,
+    delivery: Delivery,
+    publisher: Publisher,
+    commands: mpsc::Receiver<Command>,
+    /// Who waits for the outcome of a pin.
+    waiting: Vec<Answer>,
+    /// What stood in the source when it was last read; before the first read, what was saved.
+    contents: Arc<Contents>,
+    /// The same for the compiler.
+    documents: Documents,
+    /// Where `contents` are from.
+    origin: Origin,
+    /// That this instance stays where it is, with the documents of that set.
+    pinned: Option<(Pin, Documents)>,
+    /// Documents that compile and could not be made ready, with why; until something changes.
+    unready: BTreeMap<DataId, String>,
+    answers: Answers,
+    asking: Option<Underway<(Wanted, Vec<Connected>)>>,
+    reading: Option<Underway<WasRead>>,
+    /// Reads in a row of which something failed.
+    failures: u32,
+    ready: Ready,
+    /// The set that is compiled from: what does not compile stays as it is there.
+    previous: Option<Arc<Set>>,
+    /// The set that is live.
+    set: Option<Arc<Set>>,
+    switches: Arc<Switches>,
+    /// The last switches that compiled.
+    good_switches: Option<(DataId, Content)>,
+    /// Those of them that are in the state directory.
+    saved_switches: Option<(DataId, Content)>,
+    /// When the contents that are being worked on were noticed.
+    noticed: Instant,
+}
+
+/// What a reconciler works with.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) source: Source,
+    pub(super) store: Arc<Store>,
     pub(super) base: PathBuf,
     pub(super) settings: Settings,
     pub(super) delivery: Delivery,
     pub(super) publisher: Publisher,
-    /// What stood in the source when it was last read.
-    contents: Contents,
-    /// Documents that compile and could not be made ready, with why; until something changes.
-    unready: BTreeMap<DataId, String>,
-    answers: Answers,
-    asking: Option<Asking>,
-    ready: Ready,
-    set: Option<Arc<Set>>,
-    switches: Arc<Switches>,
-    /// The text of the last switches that compiled.
-    good_switches: Option<Content>,
-    /// When the contents that are being worked on were noticed.
-    noticed: Instant,
+    pub(super) commands: mpsc::Receiver<Command>,
 }
 
 /// Why a set cannot go live as it stands.
@@ -76,54 +120,72 @@ enum Obstacle {
 }
 
 impl Reconciler {
-    pub(super) fn new(
-        source: Directory,
-        base: PathBuf,
-        settings: Settings,
-        delivery: Delivery,
-        publisher: Publisher,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
         Self {
-            source: Arc::new(source),
-            base,
-            settings,
-            delivery,
-            publisher,
-            contents: Contents::new(),
+            source: Arc::new(parts.source),
+            store: parts.store,
+            base: parts.base,
+            settings: parts.settings,
+            delivery: parts.delivery,
+            publisher: parts.publisher,
+            commands: parts.commands,
+            waiting: Vec::new(),
+            contents: Arc::default(),
+            documents: Documents::new(),
+            origin: Origin::Disk,
+            pinned: None,
             unready: BTreeMap::new(),
             answers: Answers::default(),
             asking: None,
+            reading: None,
+            failures: 0,
             ready: Ready::default(),
+            previous: None,
             set: None,
             switches: Arc::default(),
             good_switches: None,
+            saved_switches: None,
             noticed: Instant::now(),
         }
     }
 
     /// Reconciles until the process drains.
     pub(super) async fn run(mut self, stop: CancellationToken) -> Ended {
+        self.start().await;
+        let mut next = tokio::time::Instant::now() + self.pause();
+        if !self.source.is_local() {
+            self.read();
+        }
         loop {
-            self.reconcile().await;
-            let timer = tokio::time::sleep(self.pause());
             let source = Arc::clone(&self.source);
+            let idle = self.reading.is_none();
             tokio::select! {
                 () = stop.cancelled() => return Ok(Drained),
-                () = source.nudged() => {}
-                () = timer => {}
-                (wanted, connected) = answered(&mut self.asking) => {
+                () = source.nudged(), if idle => self.read(),
+                () = tokio::time::sleep_until(next), if idle => self.read(),
+                read = done(&mut self.reading) => {
+                    self.reading = None;
+                    self.take(read).await;
+                    next = tokio::time::Instant::now() + self.pause();
+                }
+                (wanted, connected) = done(&mut self.asking) => {
                     self.asking = None;
                     self.answers.note(wanted, connected);
                     self.advance().await;
                 }
+                Some(command) = self.commands.recv() => self.obey(command).await,
             }
         }
     }
 
     /// Until the next look without a nudge: the interval give or take 30 %, or the next moment at
-    /// which a switch ends.
+    /// which a switch ends; sooner while something cannot be read.
     fn pause(&self) -> Duration {
         let interval = self.settings.interval.duration();
+        let interval = match self.failures {
+            0 => interval,
+            failures => interval.min(Duration::from_millis(500 << failures.min(5))),
+        };
         let spread = interval.mul_f64(0.6);
         let jitter = spread.mul_f64(f64::from(self.noticed.elapsed().subsec_nanos()) / 1e9);
         let regular = interval.saturating_sub(interval.mul_f64(0.3)) + jitter;
@@ -134,67 +196,103 @@ impl Reconciler {
         until.map_or(regular, |until| until.min(regular))
     }
 
-    /// Reads the source and works on what changed.
-    async fn reconcile(&mut self) {
-        let source = Arc::clone(&self.source);
-        let contents = match tokio::task::spawn_blocking(move || source.read()).await {
-            Ok(Ok(contents)) => contents,
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    error = chain(&error),
-                    "documents cannot be read, the last ones stay"
-                );
-                return;
-            }
-            Err(panicked) => {
-                tracing::error!(%panicked, "reading documents panicked");
-                return;
-            }
-        };
+    /// Begins to read the source.
+    fn read(&mut self) {
+        let known = self.known();
+        self.reading = Some(Underway::new(Arc::clone(&self.source).read(known)));
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            contents: Arc::clone(&self.contents),
+            set: self.previous.clone(),
+        }
+    }
+
+    /// Works on what changed.
+    async fn take(&mut self, read: WasRead) {
         let now = clock::timestamp();
-        self.publisher.reconciled(now);
-        let changed = contents != self.contents;
+        let (contents, why) = match read {
+            Ok(Read { contents, stale }) => (Some(contents), stale),
+            Err(why) => (None, Some(why)),
+        };
+        self.failures = if why.is_some() { self.failures + 1 } else { 0 };
+        self.publisher.reconciled(now, why);
+        let changed = contents
+            .filter(|contents| matches!(self.origin, Origin::Disk) || *contents != *self.contents);
         let ended = self.switches.next_until.is_some_and(|until| until <= now);
-        if changed || ended || self.ready.files_changed(&self.base) {
+        if changed.is_some() || ended || self.ready.files_changed(&self.base) {
             self.noticed = Instant::now();
-            if changed {
-                self.contents = contents;
-                self.unready.clear();
+            if let Some(contents) = changed {
+                self.origin = Origin::Source;
+                self.replace(contents);
             }
             self.advance().await;
         }
     }
 
-    /// Compiles what stands in the source, and makes live what can be.
+    /// From now on these contents are worked on. Texts that are known keep their digests.
+    fn replace(&mut self, contents: Contents) {
+        let mut known = std::mem::take(&mut self.documents);
+        for (name, content) in &contents {
+            let before = known.remove(name.as_str());
+            let document = match content {
+                Ok(text) => Ok(before
+                    .and_then(Result::ok)
+                    .filter(|before| *before.text == **text)
+                    .unwrap_or_else(|| Content::new(text.as_str()))),
+                Err(Unreadable(why)) => Err(why.clone()),
+            };
+            self.documents.insert(DataId::new(name), document);
+        }
+        self.contents = Arc::new(contents);
+        self.unready.clear();
+    }
+
+    /// Compiles what stands in the source, or what this instance is pinned to, and makes live what
+    /// can be.
     async fn advance(&mut self) {
+        if self.documents.is_empty() && matches!(self.origin_of_live(), Origin::Disk) {
+            return;
+        }
         // Each round holds at least one more document, so this ends.
-        for _ in 0..=self.contents.len() {
+        for _ in 0..=self.documents.len() {
+            if self.has_no_index() {
+                return self.refuse(News::no_index(&self.source.shown())).await;
+            }
             let Some(mut compilation) = self.compile().await else {
                 return;
             };
-            let Some(set) = compilation.set.take().map(Arc::new) else {
-                self.apply_switches();
-                let set = self.set.as_deref();
-                self.publisher
-                    .refused(set, News::of(compilation), self.noticed);
-                return;
+            let set = compilation.set.take().map(Arc::new);
+            // What was saved is better than nothing, when what stands in the source is refused.
+            let before = || self.previous.clone().filter(|_| self.set.is_none());
+            let Some(set) = set.or_else(before) else {
+                return self.refuse(News::of(compilation)).await;
             };
             match self.make_ready(&set).await {
-                Ok(ready) => return self.go_live(set, ready, compilation),
-                Err(Obstacle::Asking) => return self.apply_switches(),
+                Ok(ready) => return self.go_live(set, ready, compilation).await,
+                Err(Obstacle::Asking) => return self.apply_switches().await,
                 Err(Obstacle::Hold(documents)) => self.unready.extend(documents),
             }
         }
     }
 
+    /// Whether a source that must have an index has none, and no set has ever had one.
+    fn has_no_index(&self) -> bool {
+        let needed = matches!(self.origin, Origin::Source) && !self.source.is_local();
+        let had = self.previous.as_ref().is_some_and(|set| set.has_index());
+        needed && self.pinned.is_none() && !had && !self.documents.contains_key(INDEX)
+    }
+
     async fn compile(&mut self) -> Option<Compilation> {
-        let documents = self.documents();
-        let previous = self.set.clone();
+        let documents = self.to_compile();
+        let previous = self.previous.clone();
+        let run_samples = matches!(self.origin, Origin::Source) && self.pinned.is_none();
         let compile = move || {
             set::compile(&set::Input {
                 documents: &documents,
                 previous: previous.as_deref(),
-                run_samples: true,
+                run_samples,
             })
         };
         let started = Instant::now();
@@ -205,169 +303,73 @@ impl Reconciler {
             .ok()
     }
 
-    fn documents(&self) -> Documents {
-        let document = |(name, content): (&String, &Result<String, Unreadable>)| {
-            let data_id = DataId::new(name);
-            let content = match self.unready.get(&data_id) {
-                Some(why) => Err(why.clone()),
-                None => content
-                    .clone()
-                    .map(Content::new)
-                    .map_err(|Unreadable(why)| why),
-            };
-            (data_id, content)
+    fn to_compile(&self) -> Documents {
+        let mut documents = match &self.pinned {
+            Some((_, documents)) => documents.clone(),
+            None => self.documents.clone(),
         };
-        self.contents.iter().map(document).collect()
+        for (data_id, why) in &self.unready {
+            documents.insert(data_id.clone(), Err(why.clone()));
+        }
+        documents
     }
 
-    /// Clients that answer, tables, the device map: what did not change is kept.
-    async fn make_ready(&mut self, set: &Arc<Set>) -> Result<Ready, Obstacle> {
-        let unlike = self.ready.unlike(set);
-        self.answers.keep(&unlike);
-        let wanted: Wanted = unlike
-            .into_iter()
-            .filter(|(label, spec)| !self.answers.knows(label, spec))
-            .collect();
-        if !wanted.is_empty() {
-            self.ask(wanted);
-            return Err(Obstacle::Asking);
-        }
-        let mut ready = self.ready.clone();
-        let mut hold = Vec::new();
-        if let Err(silent) = ready.take(set, &self.answers) {
-            hold.push((document(set, Kind::Producers), silent.join("; ")));
-        }
-        let (set, base, first) = (Arc::clone(set), self.base.clone(), self.set.is_none());
-        let loaded = tokio::task::spawn_blocking(move || {
-            let tables = ready
-                .load_tables(&set, &base)
-                .err()
-                .map(|error| chain(&error));
-            let devices = ready.open_devices(&set).err().map(|error| chain(&error));
-            let failed = tables
-                .into_iter()
-                .chain(devices)
-                .reduce(|a, b| format!("{a}; {b}"));
-            (ready, failed.map(|why| (document(&set, Kind::Tables), why)))
-        });
-        let Ok((ready, failed)) = loaded.await else {
-            tracing::error!("loading tables panicked, the last revision stays");
-            return Err(Obstacle::Asking);
-        };
-        match failed {
-            // At the start there is nothing to fall back to: serve without, and say so.
-            Some((document, why)) if first => {
-                let document = document.map(|id| id.to_string());
-                tracing::error!(document, why, "tables are missing, events go without them");
-            }
-            Some((document, why)) => hold.push((document, why)),
-            None => {}
-        }
-        let hold: Vec<_> = hold
-            .into_iter()
-            .filter_map(|(document, why)| Some((document?, why)))
-            .collect();
-        if hold.is_empty() {
-            Ok(ready)
-        } else {
-            Err(Obstacle::Hold(hold))
-        }
-    }
-
-    /// Asks clusters whether they answer; what is being asked already is dropped, and asked again
-    /// if it is still wanted.
-    fn ask(&mut self, wanted: Wanted) {
-        let delivery = self.delivery.clone();
-        let within = match self.set {
-            Some(_) => self.settings.answer_within,
-            None => self.settings.start_within,
-        };
-        let within = within.duration();
-        self.asking = Some(Asking(Box::pin(async move {
-            let connected = delivery.connect(&wanted, within).await;
-            (wanted, connected)
-        })));
-    }
-
-    fn go_live(&mut self, set: Arc<Set>, ready: Ready, compilation: Compilation) {
+    async fn go_live(&mut self, set: Arc<Set>, ready: Ready, compilation: Compilation) {
         let mut news = News::of(compilation);
         let switches = self.compile_switches(&set, &mut news);
+        news.origin = self.origin_of_live();
+        let revision = self.publisher.bind(&set, &switches, &ready);
+        if matches!(news.origin, Origin::Source) {
+            self.save(&set, &revision.digest, news.state()).await;
+        }
         self.publisher
-            .live(&set, &switches, &ready, news, self.noticed);
+            .live(revision, &set.digest, news, self.noticed);
+        self.previous = Some(Arc::clone(&set));
         self.set = Some(set);
         self.ready = ready;
         self.switches = switches;
         self.answers.forget();
+        self.answer();
     }
 
-    /// Makes the switches live by themselves, on the set that is live.
-    fn apply_switches(&mut self) {
-        let Some(set) = self.set.clone() else { return };
-        let mut news = News::default();
-        let switches = self.compile_switches(&set, &mut news);
-        if switches.digest != self.switches.digest || switches.listed != self.switches.listed {
-            self.publisher
-                .live(&set, &switches, &self.ready, news, self.noticed);
-            self.switches = switches;
+    /// Where what goes live now is from.
+    fn origin_of_live(&self) -> Origin {
+        match self.pinned {
+            Some(_) => Origin::Pin,
+            None => self.origin,
         }
     }
 
-    /// The switches for a set. Those that do not compile are held: the last good ones stay.
-    fn compile_switches(&mut self, set: &Set, news: &mut News) -> Arc<Switches> {
-        let Some(document) = &set.switches else {
-            self.good_switches = None;
-            return Arc::default();
-        };
-        let now = clock::timestamp();
-        let compile = |content: &Content| {
-            switches::compile(document, content, set, now, Some(&self.switches))
-        };
-        let written = match self.contents.get(document.as_str()) {
-            Some(Ok(text)) => Ok(Content::new(text.as_str())),
-            Some(Err(Unreadable(why))) => Err(format!("the switches {why}")),
-            None => Err("the switches are missing".to_owned()),
-        };
-        let compiled = match &written {
-            Ok(content) => compile(content),
-            Err(why) => Err(about(document, why)),
-        };
-        match (compiled, written) {
-            (Ok(switches), Ok(content)) => {
-                news.diagnostics.extend(switches.warnings.iter().cloned());
-                self.good_switches = Some(content);
-                Arc::new(switches)
+    /// Tells that nothing of a change goes live but its switches.
+    async fn refuse(&mut self, mut news: News) {
+        let live = self.set.clone();
+        match &live {
+            Some(set) => {
+                let switches = self.compile_switches(set, &mut news);
+                if self.as_before(&switches) {
+                    self.publisher.refused(Some(set), news, self.noticed);
+                } else {
+                    self.switch(set, switches, news).await;
+                }
             }
-            (Err(problems), _) => {
-                news.held.push(document.to_string());
-                news.diagnostics.extend(problems);
-                let good = self
-                    .good_switches
-                    .as_ref()
-                    .and_then(|good| compile(good).ok());
-                good.map(Arc::new).unwrap_or_default()
-            }
-            (Ok(_), Err(_)) => Arc::default(),
+            None => self.publisher.refused(None, news, self.noticed),
+        }
+        self.answer();
+    }
+
+    /// Tells those who asked for a pin that its outcome is known.
+    fn answer(&mut self) {
+        for waiting in self.waiting.drain(..) {
+            // Who has gone away needs no answer.
+            let _gone = waiting.send(Ok(()));
         }
     }
 }
 
-/// Waits for clusters that are being asked; for ever when none are.
-async fn answered(asking: &mut Option<Asking>) -> (Wanted, Vec<Connected>) {
-    match asking {
-        Some(Asking(asking)) => asking.await,
+/// Waits for something under way; for ever where nothing is.
+async fn done<T>(underway: &mut Option<Underway<T>>) -> T {
+    match underway {
+        Some(Underway(future)) => future.await,
         None => std::future::pending().await,
     }
-}
-
-/// What is wrong with switches that cannot be read.
-fn about(document: &DataId, why: &str) -> Vec<Diagnostic> {
-    let mut found = Diagnostics::new(document.as_str());
-    found.error(&At::ROOT, why, HELD_SWITCHES);
-    found.into_vec()
-}
-
-/// Where the document of a kind stands, of which a set has at most one.
-fn document(set: &Set, kind: Kind) -> Option<DataId> {
-    let entry = set.entries.iter().find(|entry| entry.kind == kind);
-    entry.map(|entry| entry.data_id.clone())
 }

@@ -100,11 +100,19 @@ metrics! {
     connections_refused: Counter = "weir_connections_refused", Counter::default();
     /// 1 for the revision that is live.
     revision_info: Family<Revision, Gauge> = "weir_revision_info", Family::default();
-    /// Changes of documents, by outcome: `applied`, `refused`, `held`.
+    /// Changes of documents, by outcome: `applied`, `refused`, `held`, `pinned`, `snapshot`.
     apply: Family<Applied, Counter> = "weir_apply", Family::default();
     /// Documents held at their last good content.
     documents_held: Gauge = "weir_documents_held", Gauge::default();
-    /// Unix time of the last time that the documents were read; its age is `time()` minus this.
+    /// 1 for each document that is held at its last good content, or refused: by its dataId.
+    document_held: Family<Document, Gauge> = "weir_document_held", Family::default();
+    /// 1 while every document can be read at the source, 0 while some or all cannot.
+    source_reachable: Gauge = "weir_source_reachable", Gauge::default();
+    /// 1 while an operator has pinned this instance to a set: no change of documents moves it.
+    pinned: Gauge = "weir_pinned", Gauge::default();
+    /// Writes of the state directory that failed: what is live would not survive a restart.
+    state_write_failures: Counter = "weir_state_write_failures", Counter::default();
+    /// Unix time of the last time that all documents were read; its age is `time()` minus this.
     reconcile_timestamp_seconds: Gauge = "weir_reconcile_timestamp_seconds", Gauge::default();
     /// Seconds to compile a set, its samples among them.
     compile_seconds: Histogram = "weir_compile_seconds", compile_buckets();
@@ -203,8 +211,15 @@ pub struct Revision {
 /// What became of a change of documents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Applied {
-    /// `applied`, `refused` or `held`.
+    /// `applied`, `refused`, `held`, `pinned` or `snapshot`.
     pub outcome: &'static str,
+}
+
+/// A document, by its place in the source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Document {
+    /// Its dataId.
+    pub document: String,
 }
 
 /// A producer, by its label.
