@@ -25,6 +25,7 @@ mod examples_kafka;
 mod harness;
 mod kafka;
 mod live_changes;
+mod restarts;
 mod serving;
 mod shadow;
 mod try_it;

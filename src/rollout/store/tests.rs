@@ -1,3 +1,5 @@
+//! The state directory: what comes back, and each way in which it may be damaged.
+
 use std::fs::OpenOptions;
 
 use super::*;

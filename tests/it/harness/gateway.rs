@@ -18,6 +18,7 @@ pub(crate) struct Gateway {
     child: Child,
     /// Log and state.
     folder: TempDir,
+    arguments: Vec<String>,
     pub(crate) documents: Documents,
     pub(crate) data: u16,
     pub(crate) admin: u16,
@@ -41,26 +42,31 @@ impl Gateway {
 
     /// Starts the program and does not wait.
     pub(crate) fn spawn(documents: Documents, more: impl FnOnce(&mut Command)) -> Self {
+        let source = ["--documents", documents.path().to_str().unwrap()].map(str::to_owned);
+        Self::spawn_from(&source, documents, more)
+    }
+
+    /// The same with documents from elsewhere: `source` are the arguments that say where from.
+    pub(crate) fn spawn_from(
+        source: &[String],
+        documents: Documents,
+        more: impl FnOnce(&mut Command),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (data, admin) = (ports::free(1), ports::free(1));
-        let mut command = command();
-        command
-            .arg("serve")
-            .arg("--documents")
-            .arg(documents.path())
-            .args(["--listen", &format!("127.0.0.1:{data}")])
-            .args(["--admin", &format!("127.0.0.1:{admin}")])
-            .arg("--state")
-            .arg(folder.path().join("state"))
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(File::create(folder.path().join("stdout")).unwrap())
-            .stderr(File::create(folder.path().join("log")).unwrap());
-        more(&mut command);
-        let child = command.spawn().unwrap();
+        let state = folder.path().join("state");
+        let arguments = [
+            "serve".to_owned(),
+            format!("--listen=127.0.0.1:{data}"),
+            format!("--admin=127.0.0.1:{admin}"),
+            format!("--state={}", state.display()),
+        ];
+        let arguments = [&arguments, source].concat();
+        let child = launch(&folder, &arguments, more);
         Self {
             child,
             folder,
+            arguments,
             documents,
             data,
             admin,
@@ -69,7 +75,25 @@ impl Gateway {
         }
     }
 
-    async fn until_ready(&self) {
+    /// Ends the process as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the program again, with the state that is there, and does not wait.
+    pub(crate) fn start_again(&mut self) {
+        self.child = launch(&self.folder, &self.arguments, |_| {});
+    }
+
+    /// The same with documents from elsewhere.
+    pub(crate) fn start_again_from(&mut self, source: &[String]) {
+        self.arguments.truncate(4);
+        self.arguments.extend_from_slice(source);
+        self.start_again();
+    }
+
+    pub(crate) async fn until_ready(&self) {
         let client = &self.operator;
         let url = self.admin_url("/readyz");
         eventually(40, "the gateway is ready", || async {
@@ -113,6 +137,20 @@ impl Gateway {
             .unwrap();
         let text = answer.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} is no JSON: {text}"))
+    }
+
+    /// Asks the admin port for something to be done; the status and the answer.
+    pub(crate) async fn ask(&self, path: &str, question: &Value) -> (u16, Value) {
+        let body = question.to_string();
+        let asked = self.operator.post(self.admin_url(path)).body(body);
+        let answer = asked.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        let json = serde_json::from_str(&text);
+        (
+            status,
+            json.unwrap_or_else(|_| panic!("{path} is no JSON: {text}")),
+        )
     }
 
     pub(crate) async fn revision(&self) -> Revision {
@@ -253,6 +291,26 @@ impl Drop for Gateway {
     }
 }
 
+fn launch(folder: &TempDir, arguments: &[String], more: impl FnOnce(&mut Command)) -> Child {
+    let log = |name: &str| {
+        let path = folder.path().join(name);
+        File::options()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap()
+    };
+    let mut command = command();
+    command
+        .args(arguments)
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(log("stdout"))
+        .stderr(log("log"));
+    more(&mut command);
+    command.spawn().unwrap()
+}
+
 /// The answer of `/api/revision`.
 #[derive(Debug)]
 pub(crate) struct Revision(pub(crate) Value);
@@ -262,7 +320,12 @@ impl Revision {
         self.0["digest"].as_str().unwrap_or_default()
     }
 
-    /// `applied`, `refused` or `held`: what came of the newest change.
+    /// The set of the live revision.
+    pub(crate) fn set(&self) -> &str {
+        self.0["set"].as_str().unwrap_or_default()
+    }
+
+    /// `applied`, `refused`, `held` and so on: what came of the newest change.
     pub(crate) fn state(&self) -> &str {
         self.0["state"].as_str().unwrap_or_default()
     }
