@@ -1,10 +1,16 @@
 //! A load from this process: connections that each send prepared requests one after another, for a
 //! bounded time. The requests are bytes made beforehand, so that sending costs little.
+//!
+//! A few threads drive all connections: with a thread for each of them the kernel would wake one for
+//! every reply, and bill that to the process under measurement.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// Threads that drive the connections.
+const THREADS: usize = 4;
 
 /// What was answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,23 +57,34 @@ pub(crate) fn send(
 ) -> Answered {
     let (sent, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let end = Instant::now() + time;
+    let threads = THREADS.min(connections);
     std::thread::scope(|scope| {
-        for connection in 0..connections {
+        for thread in 0..threads {
             let (sent, failed) = (&sent, &failed);
             scope.spawn(move || {
-                let mut stream = TcpStream::connect(address).expect("the gateway listens");
-                stream.set_nodelay(true).expect("a socket option");
+                let mut streams: Vec<_> = (thread..connections)
+                    .step_by(threads)
+                    .map(|number| {
+                        let begin = number * requests.len() / connections;
+                        (connect(address), requests.iter().cycle().skip(begin))
+                    })
+                    .collect();
                 let mut buffer = vec![0; 64 * 1024];
-                let begin = connection * requests.len() / connections;
-                for request in requests.iter().cycle().skip(begin) {
-                    if Instant::now() >= end {
-                        break;
+                let mut last = false;
+                for (stream, requests) in &mut streams {
+                    ask(stream, requests.next());
+                }
+                while !last {
+                    last = Instant::now() >= end;
+                    for (stream, requests) in &mut streams {
+                        if !answered_well(stream, &mut buffer) {
+                            failed.fetch_add(1, Ordering::Relaxed);
+                        }
+                        sent.fetch_add(1, Ordering::Relaxed);
+                        if !last {
+                            ask(stream, requests.next());
+                        }
                     }
-                    stream.write_all(request).expect("the gateway reads");
-                    if !answered_well(&mut stream, &mut buffer) {
-                        failed.fetch_add(1, Ordering::Relaxed);
-                    }
-                    sent.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
@@ -76,6 +93,17 @@ pub(crate) fn send(
         requests: sent.into_inner(),
         failed: failed.into_inner(),
     }
+}
+
+fn ask(stream: &mut TcpStream, request: Option<&Vec<u8>>) {
+    let request = request.expect("requests go round");
+    stream.write_all(request).expect("the gateway reads");
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the gateway listens");
+    stream.set_nodelay(true).expect("a socket option");
+    stream
 }
 
 /// Reads one reply; whether its status is 200.
