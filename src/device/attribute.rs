@@ -149,7 +149,7 @@ impl Step {
         let ids: Vec<Span> = distinct
             .iter()
             .map(|each| match each.resolved.id {
-                Some(id) => share_text(batch, &id.to_string()),
+                Some(id) => batch.share(&id.quoted()),
                 None => Span::default(),
             })
             .collect();

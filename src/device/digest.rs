@@ -19,6 +19,19 @@ pub(super) struct Key(pub(super) [u8; 12]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct DeviceId(pub(super) [u8; 16]);
 
+impl DeviceId {
+    /// As a JSON string: 32 digits in quotes.
+    pub(super) fn quoted(&self) -> [u8; 34] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut json = [b'"'; 34];
+        for (pair, byte) in json[1..33].chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        json
+    }
+}
+
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
@@ -105,6 +118,7 @@ mod tests {
         let id = keys.candidate("imei", "1");
         assert_ne!(keys.key("imei", "1").0, id.0[..12]);
         assert_eq!(id.to_string().len(), 32);
+        assert_eq!(id.quoted(), format!("\"{id}\"").as_bytes());
         assert_eq!(format!("{keys:?}"), "***");
         assert_ne!(
             Keys::random().key("imei", "1"),

@@ -3,6 +3,7 @@
 //! Whole fleets of devices share such values (a ROM with one Android id for all, an advertising id
 //! that was opted out of, an emulator's IMEI); every one that slips through merges strangers.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// What an identifier is, and so how it is checked.
@@ -63,24 +64,47 @@ impl Kind {
     /// do not, in lower case.
     pub fn normalise(self, written: &str, invalid: &[Box<str>]) -> Option<String> {
         let trimmed = written.trim();
-        let lower = trimmed.to_lowercase();
-        let refused = |text: &str| invalid.iter().any(|each| **each == *text);
-        let nothing = trimmed.is_empty() || NOTHING.contains(&&*lower) || refused(&lower);
-        if nothing || trimmed.len() > LONGEST {
+        if trimmed.is_empty() || trimmed.len() > LONGEST {
             return None;
         }
-        let bare: String = lower.chars().filter(|c| !is_separator(*c)).collect();
+        let lower = lower(trimmed);
+        let refused = |text: &str| invalid.iter().any(|each| **each == *text);
+        if NOTHING.contains(&&*lower) || refused(&lower) {
+            return None;
+        }
+        let bare = bare(&lower);
         if is_one_character(&bare) || SHARED.contains(&&*bare) || refused(&bare) {
             return None;
         }
         let normal = match self {
             Self::Imei => imei(&bare)?,
-            Self::AndroidId => hex(bare, 8..=16)?,
-            Self::Mac => hex(bare, 12..=12).filter(|mac| !is_group(mac))?,
-            Self::Uuid => hex(bare, 16..=128)?,
+            Self::AndroidId => hex(&bare, 8..=16)?.to_owned(),
+            Self::Mac => hex(&bare, 12..=12).filter(|mac| !is_group(mac))?.to_owned(),
+            Self::Uuid => hex(&bare, 16..=128)?.to_owned(),
             Self::Opaque => trimmed.to_owned(),
         };
         (!SHARED.contains(&&*normal)).then_some(normal)
+    }
+}
+
+/// In small letters; borrowed where it is so already, as most are.
+fn lower(text: &str) -> Cow<'_, str> {
+    if text
+        .bytes()
+        .all(|c| c.is_ascii() && !c.is_ascii_uppercase())
+    {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+/// Without separators; borrowed where there are none.
+fn bare(text: &str) -> Cow<'_, str> {
+    if text.contains(is_separator) {
+        Cow::Owned(text.replace(is_separator, ""))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -95,7 +119,7 @@ fn is_one_character(text: &str) -> bool {
     chars.all(|c| Some(c) == first)
 }
 
-fn hex(bare: String, lengths: RangeInclusive<usize>) -> Option<String> {
+fn hex(bare: &str, lengths: RangeInclusive<usize>) -> Option<&str> {
     let is_hex = bare.bytes().all(|c| c.is_ascii_hexdigit());
     (is_hex && lengths.contains(&bare.len())).then_some(bare)
 }
