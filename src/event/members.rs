@@ -2,7 +2,12 @@
 //!
 //! The text was checked before, so that this only finds where a value ends.
 
+use wide::u8x16;
+
 use crate::event::{Json, Kind};
+
+/// How many bytes a step looks at.
+const WIDE: usize = 16;
 
 /// A member of an object.
 #[derive(Clone, Copy, Debug)]
@@ -124,36 +129,68 @@ fn value_end(text: &[u8], start: usize) -> usize {
 
 fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while let Some(rest) = text.get(at..) {
-        match memchr::memchr2(b'"', b'\\', rest) {
-            Some(found) if rest[found] == b'"' => return at + found + 1,
-            Some(found) => at += found + 2,
-            None => break,
+    loop {
+        at = find(text, at, |chunk| {
+            chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\'))
+        });
+        match text.get(at) {
+            Some(b'"') => return at + 1,
+            Some(_) => at += 2,
+            None => return text.len(),
         }
     }
-    text.len()
 }
 
 fn nested_end(text: &[u8], start: usize) -> usize {
     let (mut at, mut depth) = (start, 0usize);
-    while let Some(c) = text.get(at) {
-        match c {
-            b'"' => {
+    loop {
+        at = find(text, at, |chunk| {
+            // `[` and `{`, and `]` and `}`, differ in this bit only.
+            let bracket = chunk | u8x16::splat(b'{' ^ b'[');
+            chunk.simd_eq(u8x16::splat(b'"'))
+                | bracket.simd_eq(u8x16::splat(b'{'))
+                | bracket.simd_eq(u8x16::splat(b'}'))
+        });
+        match text.get(at) {
+            Some(b'"') => {
                 at = string_end(text, at);
                 continue;
             }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
+            Some(b'{' | b'[') => depth += 1,
+            Some(_) => {
                 depth -= 1;
                 if depth == 0 {
                     return at + 1;
                 }
             }
-            _ => {}
+            None => return text.len(),
         }
         at += 1;
     }
+}
+
+/// Where the first byte stands from `at` on that is a hit, or the end: 16 bytes at a time.
+#[inline(always)]
+fn find(text: &[u8], mut at: usize, hits: impl Fn(u8x16) -> u8x16) -> usize {
+    while let Some(rest) = text.get(at..) {
+        let (chunk, valid) = match rest.first_chunk() {
+            Some(chunk) => (*chunk, WIDE),
+            None => (padded(rest), rest.len()),
+        };
+        let hit = hits(u8x16::new(chunk)).to_bitmask().trailing_zeros() as usize;
+        if hit < valid {
+            return at + hit;
+        }
+        at += WIDE;
+    }
     text.len()
+}
+
+/// The last bytes of a text, with zeros behind them.
+fn padded(rest: &[u8]) -> [u8; WIDE] {
+    let mut chunk = [0; WIDE];
+    chunk[..rest.len()].copy_from_slice(rest);
+    chunk
 }
 
 #[cfg(test)]
@@ -185,6 +222,24 @@ mod tests {
         assert_eq!(members("{}"), []);
         assert_eq!(members(" { }".trim()), []);
         assert_eq!(members("[1]"), []);
+    }
+
+    #[test]
+    fn members_are_found_wherever_they_stand() {
+        // Over all places within a step, and with what must not count as an end inside of strings.
+        for length in 0..40 {
+            let filler = "x".repeat(length);
+            let nested = format!(r#"[{{"{filler}":"\\\"]}}{filler}"}},"{filler}\\",[1,{{}}]]"#);
+            let text =
+                format!(r#"{{"{filler}k":{nested},"s":"{filler}\"","n":{length},"o":{{}}}}"#);
+            let expected = [
+                (format!("\"{filler}k\""), nested),
+                ("\"s\"".to_owned(), format!(r#""{filler}\"""#)),
+                ("\"n\"".to_owned(), length.to_string()),
+                ("\"o\"".to_owned(), "{}".to_owned()),
+            ];
+            assert_eq!(members(&text), expected);
+        }
     }
 
     #[test]

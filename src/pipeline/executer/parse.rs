@@ -67,7 +67,7 @@ impl Parse {
         let read = match &self.parser {
             Parser::Time(time) => read_time(time, value, &mut scratch.bytes),
             parser => match value.as_str() {
-                Some(text) => parser.read(&text, scratch),
+                Some(text) => parser.read(&text, &self.targets, scratch),
                 None => Err("only a string can be parsed"),
             },
         };
@@ -88,8 +88,14 @@ fn read_time(time: &Time, value: Json<'_>, out: &mut Vec<u8>) -> Result<(), &'st
 }
 
 impl Parser {
-    /// Appends what is in the text; between two values it notes where the first ends.
-    fn read(&self, text: &str, scratch: &mut Scratch) -> Result<(), &'static str> {
+    /// Appends what is in the text; between two values it notes where the first ends. What has no
+    /// target may be left out.
+    fn read(
+        &self,
+        text: &str,
+        targets: &[Option<FieldId>],
+        scratch: &mut Scratch,
+    ) -> Result<(), &'static str> {
         let out = &mut scratch.bytes;
         match self {
             Self::Time(_) => {}
@@ -106,7 +112,9 @@ impl Parser {
             Self::UserAgent => agent::write(text, out),
             Self::Url => {
                 let url = url::Url::split(text).ok_or("this is not a URL")?;
-                url.write(out);
+                if targets.first().is_some_and(Option::is_some) {
+                    url.write(out);
+                }
                 scratch.ends.push(out.len());
                 url::write_query(url.query.unwrap_or_default(), out);
             }

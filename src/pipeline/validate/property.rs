@@ -120,7 +120,7 @@ impl Property {
 impl Bounds {
     /// Whether the number, or the length, is in its range.
     pub(super) fn has_range(&self, value: Json<'_>) -> bool {
-        if self.min.is_none() && self.max.is_none() {
+        if (self.min.is_none() && self.max.is_none()) || self.is_surely_short(value) {
             return true;
         }
         match measure(value) {
@@ -133,6 +133,20 @@ impl Bounds {
             }
             None => true,
         }
+    }
+
+    /// Whether a string or list without a least length is so short that nothing needs to be counted:
+    /// it has no more characters than bytes, and no more elements than every second byte can be.
+    fn is_surely_short(&self, value: Json<'_>) -> bool {
+        let (None, Some(Number::Int(max))) = (self.min, self.max) else {
+            return false;
+        };
+        let most = match value.kind() {
+            Kind::String => value.inside().len(),
+            Kind::Array => value.raw().len() / 2,
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Object => return false,
+        };
+        i64::try_from(most).is_ok_and(|most| most <= max)
     }
 
     /// Whether the value, or every element of the list, is in its set.
