@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::event::{Ack, Label, Records, Topic};
+use crate::event::{Ack, Label, Pool, Records, Topic};
 use crate::sink::Spec;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -57,6 +57,7 @@ struct Shared {
     memory: Budget,
     registry: Registry,
     closing: AtomicBool,
+    pool: Pool,
 }
 
 impl Delivery {
@@ -72,6 +73,7 @@ impl Delivery {
                 memory,
                 registry,
                 closing,
+                pool: Pool::default(),
             }),
         }
     }
@@ -105,6 +107,11 @@ impl Delivery {
     /// Hands the records over, and waits until each is as safe as its target wants it.
     pub async fn send(&self, to: &Destinations, records: Records, stamp: &Stamp<'_>) -> Outcome {
         self.start(to, records, stamp).outcome().await
+    }
+
+    /// Buffers for requests. Those of records come back here when they were handed over.
+    pub fn pool(&self) -> &Pool {
+        &self.shared.pool
     }
 
     /// Whether records can be made safe somewhere; if not, why.

@@ -15,6 +15,7 @@ mod json;
 mod members;
 mod names;
 mod overlay;
+mod pool;
 mod reason;
 mod record;
 mod scan;
@@ -25,6 +26,7 @@ pub use edit::EventMut;
 pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};
 pub use members::{Elements, Member, Members};
+pub use pool::Pool;
 pub use reason::{Class, Reason};
 pub use record::{
     Ack, ConstantHeaders, Label, Priority, Record, Records, TargetId, Topic, TopicId,

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::delivery::{Delivery, Stamp};
-use crate::event::ClientIp;
+use crate::event::{ClientIp, Pool, Records};
 use crate::gateway::explain::Explanation;
 use crate::gateway::handover::Handover;
 use crate::gateway::receipt::Receipt;
@@ -92,6 +92,11 @@ impl Gateway {
         self.live.current()
     }
 
+    /// Where the buffers of requests come from and go back to.
+    pub fn pool(&self) -> &Pool {
+        self.delivery.pool()
+    }
+
     /// Takes one request through the pipeline and accounts for every event in it. `charge` learns how
     /// many events there are, as soon as that is known; `held` is given up when the books are closed.
     pub async fn accept<H: Send + 'static>(
@@ -106,7 +111,7 @@ impl Gateway {
         let mut watch = Stopwatch::new(&self.metrics, request.id);
         let (context, body) = request.context(&self.instance);
 
-        let mut batch = watch.time(Stage::Decode, || pipeline.decode(body))?;
+        let mut batch = watch.time(Stage::Decode, || pipeline.decode_over(body, self.pool()))?;
         charge(batch.events().len());
         watch.time(Stage::Constraint, || {
             pipeline.constrain(&mut batch, &context)
@@ -125,7 +130,13 @@ impl Gateway {
                 repo.meter.attributed(status.as_str(), events);
             }
         }
-        let records = watch.time(Stage::Route, || pipeline.route(&mut batch, &context));
+        let mut records = Records {
+            buffer: self.pool().text(0),
+            items: Vec::new(),
+        };
+        watch.time(Stage::Route, || {
+            pipeline.route_to(&mut records, &mut batch, &context);
+        });
 
         if !books::covered(&batch, &records) {
             self.metrics.books_unbalanced.inc();
@@ -138,6 +149,7 @@ impl Gateway {
         let pending = watch.time(Stage::Deliver, || {
             self.delivery.start(&repo.destinations, records, &stamp)
         });
+        batch.strip(self.pool());
         Ok(Handover::new(self, repo, pending, batch, held)
             .settle()
             .await)

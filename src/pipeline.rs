@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::event::{Batch, ClientIp, Fields, Label, Reason, Records, Topic};
+use crate::event::{Batch, ClientIp, Fields, Label, Pool, Reason, Records, Topic};
 use crate::pipeline::access::Access;
 use crate::pipeline::condition::Condition;
 use crate::pipeline::enrich::Enrich;
@@ -134,7 +134,12 @@ impl Pipeline {
 
     /// Reads the events of a body. Those that cannot be read are in the batch with a reason.
     pub fn decode(&self, body: Vec<u8>) -> Result<Batch, decode::Error> {
-        let mut batch = decode::decode(&self.plan.access.input, body, self.fields())?;
+        self.decode_over(body, &Pool::default())
+    }
+
+    /// The same over buffers that earlier batches used.
+    pub fn decode_over(&self, body: Vec<u8>, pool: &Pool) -> Result<Batch, decode::Error> {
+        let mut batch = decode::decode(&self.plan.access.input, body, self.fields(), pool)?;
         batch.limit_growth(self.plan.growth);
         Ok(batch)
     }
@@ -187,15 +192,20 @@ impl Pipeline {
     /// Makes the records of every event that is left, and those of the rejected ones. What personal
     /// data demands is done before, and not earlier: the devices are found by it.
     pub fn route(&self, batch: &mut Batch, context: &Context<'_>) -> Records {
+        let mut records = Records::default();
+        self.route_to(&mut records, batch, context);
+        records
+    }
+
+    /// The same, behind the records that are there.
+    pub fn route_to(&self, records: &mut Records, batch: &mut Batch, context: &Context<'_>) {
         for (index, validator) in self.plan.validators.iter().enumerate() {
             validator.protect(self.switched.mode(index), batch);
         }
-        let mut records = Records::default();
-        self.plan.router.run(self, batch, context, &mut records);
+        self.plan.router.run(self, batch, context, records);
         if let Some(rejects) = &self.plan.rejects {
-            rejects.run(self, batch, context, &mut records);
+            rejects.run(self, batch, context, records);
         }
-        records
     }
 }
 

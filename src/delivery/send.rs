@@ -75,6 +75,7 @@ pub(super) fn start(
     }
     // Each group gives its own answer now.
     drop(groups);
+    shared.pool.keep_text(buffer);
     account(to, &shares, &group_of, &refused);
     let waits = books.expects();
     books.close_one();

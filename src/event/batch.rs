@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::event::scan;
 use crate::event::scan::position;
 use crate::event::{
-    Class, Depth, EventMut, Fields, Priority, Reason, ScanError, Span, Syntax, TargetId, TopicId,
+    Class, Depth, EventMut, Fields, Pool, Priority, Reason, ScanError, Span, Syntax, TargetId,
+    TopicId,
 };
 
 /// Where a field stands in the event's text, and its value now.
@@ -128,6 +129,30 @@ impl Batch {
             text: body,
             fields,
             ..Self::default()
+        }
+    }
+
+    /// The same over buffers that earlier batches used.
+    pub(crate) fn over(body: Vec<u8>, fields: Arc<Fields>, pool: &Pool) -> Self {
+        Self {
+            slots: pool.slots(),
+            ..Self::new(body, fields)
+        }
+    }
+
+    /// Gives the text and all positions in it back, once nothing will be read any more: from here
+    /// on the batch only knows what became of its events.
+    pub fn strip(&mut self, pool: &Pool) {
+        pool.keep_text(std::mem::take(&mut self.text));
+        pool.keep_text(std::mem::take(&mut self.draft));
+        pool.keep_slots(std::mem::take(&mut self.slots));
+    }
+
+    /// Sends an event out, also after [`Batch::strip`]. The first reason stays.
+    pub fn leave(&mut self, index: usize, reason: Reason) {
+        let event = &mut self.events[index];
+        if event.fate == Fate::Live {
+            event.fate = Fate::Left(reason);
         }
     }
 

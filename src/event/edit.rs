@@ -107,7 +107,16 @@ impl EventMut<'_> {
     /// take it, and nothing changed. To move a value into or out of itself (`a` to `a.b`), take its
     /// span, remove it, then point.
     pub fn point(&mut self, field: FieldId, value: Span) -> bool {
-        if value.is_empty() || !self.accepts(field) {
+        if value.is_empty() {
+            return false;
+        }
+        if self.fields.stands_alone(field) {
+            self.unify();
+            self.event.edited = true;
+            self.slots[field.index()].value = value;
+            return true;
+        }
+        if !self.accepts(field) {
             return false;
         }
         self.unify();

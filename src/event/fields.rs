@@ -108,6 +108,8 @@ pub struct Fields {
     top: Vec<FieldId>,
     /// Of the top.
     names: Names,
+    /// Of each field whether it stands alone; see [`Fields::stands_alone`].
+    alone: Vec<bool>,
 }
 
 #[derive(Debug)]
@@ -180,6 +182,12 @@ impl Fields {
         self.nodes[id.index()].valued
     }
 
+    /// Whether it is at the top, with no field below it: an edit of it concerns no other field.
+    #[inline]
+    pub(super) fn stands_alone(&self, id: FieldId) -> bool {
+        self.alone.get(id.index()).copied().unwrap_or(false)
+    }
+
     fn table(&self, of: &[FieldId]) -> Names {
         let found = |id: &FieldId| {
             let has_below = !self.children(Some(*id)).is_empty();
@@ -241,6 +249,8 @@ impl FieldsBuilder {
     pub fn build(self) -> Fields {
         let mut fields = self.fields;
         fields.names = fields.table(&fields.top);
+        let alone = |node: &Node| node.parent.is_none() && node.children.is_empty();
+        fields.alone = fields.nodes.iter().map(alone).collect();
         for id in 0..fields.nodes.len() {
             fields.nodes[id].names = fields.table(&fields.nodes[id].children);
         }
@@ -319,6 +329,9 @@ mod tests {
         assert_eq!(below, ["b.c", "b.c.d", "b.a", "b.c-"]);
         assert!(fields.valued(b));
         assert!(!fields.valued(fields.find(&path("b.c")).unwrap()));
+        let alone = |text| fields.stands_alone(fields.find(&path(text)).unwrap());
+        assert!(alone("a") && alone("c"));
+        assert!(!alone("b") && !alone("b.c") && !alone("b.a"));
         assert_eq!(fields.children(None).len(), 3);
         assert_eq!(fields.children(Some(b)).len(), 3);
     }

@@ -80,7 +80,7 @@ impl<H: Send + 'static> Drop for Handover<'_, H> {
 impl<H> Open<H> {
     fn close(mut self, outcome: &Outcome, shadows: &Shadows) -> Receipt {
         for (event, reason) in &outcome.failures {
-            self.batch.event(*event as usize).leave(*reason);
+            self.batch.leave(*event as usize, *reason);
         }
         let pipeline = &self.repo.pipeline;
         let counts = books::close(&self.batch, pipeline, &self.repo.meter);

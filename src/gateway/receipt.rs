@@ -155,7 +155,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{Depth, Fields};
+    use crate::event::{Depth, Fields, Pool};
     use crate::pipeline::decode::{Format, Input, decode};
 
     fn batch(events: u32) -> Batch {
@@ -166,7 +166,7 @@ mod tests {
             depth: Depth(8),
         };
         let body = "{\"a\":1}\n".repeat(events as usize).into_bytes();
-        decode(&input, body, &Arc::new(Fields::default())).unwrap()
+        decode(&input, body, &Arc::new(Fields::default()), &Pool::default()).unwrap()
     }
 
     fn receipt(batch: &Batch, shown: usize) -> Receipt {

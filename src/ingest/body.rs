@@ -19,6 +19,8 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use http_body::Body;
 
+use crate::event::Pool;
+
 pub use budget::{Budget, Full, Permit};
 pub use coding::Coding;
 pub use unpack::Unpackers;
@@ -104,15 +106,17 @@ pub struct Reader {
     budget: Budget,
     unpackers: Unpackers,
     deadline: Duration,
+    pool: Pool,
 }
 
 impl Reader {
-    /// With the budget for all bodies in flight, and the time that one may take to arrive.
-    pub fn new(budget: Budget, deadline: Duration) -> Self {
+    /// With the budget for all bodies in flight, the time that one may take to arrive, and buffers.
+    pub fn new(budget: Budget, deadline: Duration, pool: Pool) -> Self {
         Self {
             budget,
             unpackers: Unpackers::default(),
             deadline,
+            pool,
         }
     }
 
@@ -132,7 +136,8 @@ impl Reader {
         let announced = announced(body, coding, limits)?;
         let mut permit = self.budget.permit();
         permit.grow_to(announced)?;
-        let gathering = Gathered::default().gather(body, coding, announced, limits, &mut permit);
+        let gathering =
+            Gathered::new(&self.pool).gather(body, coding, announced, limits, &mut permit);
         let gathered = tokio::time::timeout(self.deadline, gathering)
             .await
             .map_err(|_| Error::Slow(self.deadline))??;
@@ -144,7 +149,9 @@ impl Reader {
                     .unpack(coding, gathered.as_slice(), limits, &mut permit)?
             }
         };
-        permit.resize(bytes.capacity());
+        // A buffer that served a larger body before is larger than this one needs.
+        let needed = 2 * (bytes.len() + spare(bytes.len()));
+        permit.resize(bytes.capacity().min(needed));
         Ok(Received {
             bytes,
             wire,
@@ -217,13 +224,22 @@ where
 }
 
 /// A body as received. One that came in one piece is not copied before it must be.
-#[derive(Debug, Default)]
-struct Gathered {
+#[derive(Debug)]
+struct Gathered<'p> {
     first: Bytes,
     all: Vec<u8>,
+    pool: &'p Pool,
 }
 
-impl Gathered {
+impl<'p> Gathered<'p> {
+    fn new(pool: &'p Pool) -> Self {
+        Self {
+            first: Bytes::new(),
+            all: Vec::new(),
+            pool,
+        }
+    }
+
     async fn gather<B>(
         mut self,
         body: &mut B,
@@ -256,7 +272,7 @@ impl Gathered {
         }
         if self.all.is_empty() {
             let size = announced.max(self.first.len() + data.len());
-            self.all.reserve_exact(size + spare(size));
+            self.all = self.pool.text(size + spare(size));
             self.all.extend_from_slice(&std::mem::take(&mut self.first));
         }
         self.all.extend_from_slice(&data);
@@ -277,7 +293,7 @@ impl Gathered {
     fn into_vec(mut self) -> Vec<u8> {
         let size = self.len();
         if self.all.is_empty() {
-            self.all.reserve_exact(size + spare(size));
+            self.all = self.pool.text(size + spare(size));
             self.all.extend_from_slice(&self.first);
         } else if self.all.capacity() - size < spare(size) {
             self.all.reserve_exact(spare(size));

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use hyper::Version;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,11 +14,11 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::time::{Instant as Moment, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 
 use crate::ingest::activity::{Activity, Overdue};
 use crate::ingest::address;
 use crate::ingest::port::{Peer, Port};
+use crate::ingest::routes;
 use crate::ingest::socket::Socket;
 
 /// Bytes that a head may have, about: path and header fields with their own limits, and the rest.
@@ -39,12 +38,7 @@ pub(super) struct Connection {
 }
 
 /// Serves a connection to its end. When `stop` is cancelled, requests that have begun are finished.
-pub(super) async fn serve(
-    connection: Connection,
-    port: Arc<Port>,
-    routes: Router,
-    stop: CancellationToken,
-) {
+pub(super) async fn serve(connection: Connection, port: Arc<Port>, stop: CancellationToken) {
     let Some(peer) = peer(&connection, &port).await else {
         return;
     };
@@ -53,14 +47,13 @@ pub(super) async fn serve(
     let activity = Activity::new(Instant::now());
     let socket = Socket::new(connection.stream, Arc::clone(&activity));
     let served = Arc::clone(&activity);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = service_fn(|request: hyper::Request<Incoming>| {
         let serving = served.serve(request.version() == Version::HTTP_2);
-        request.extensions_mut().insert(peer);
-        let answer = routes.clone().call(request);
+        let port = Arc::clone(&port);
         async move {
-            let answer = answer.await;
+            let answer = routes::answer(&port, peer, request).await;
             drop(serving);
-            Ok::<_, Infallible>(answer.unwrap_or_else(|never| match never {}))
+            Ok::<_, Infallible>(answer)
         }
     });
     let builder = builder();

@@ -53,8 +53,8 @@ impl Port {
         let budget = Budget::new(bytes, metrics.in_flight_bytes.clone());
         let deadline = settings.body_timeout.duration();
         Self {
+            reader: Reader::new(budget, deadline, gateway.pool().clone()),
             gateway,
-            reader: Reader::new(budget, deadline),
             rates: Rates::default(),
             trusted: Trusted::new(&settings.trusted),
             crowd: Crowd::new(settings.max_connections, metrics),

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
-use axum::extract::{Request, State};
 use bytes::Bytes;
+use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use jiff::Timestamp;
 
 use crate::event::ClientIp;
@@ -45,25 +44,25 @@ pub(super) struct Taken<'t> {
 }
 
 /// `POST /log/repo/{repo}`, and paths that the index maps.
-pub(super) async fn take(State(port): State<Arc<Port>>, request: Request) -> Reply {
+pub(super) async fn take(port: &Port, peer: Peer, request: Request<Incoming>) -> Reply {
     let (begun, received) = (Instant::now(), clock::timestamp());
     let in_flight = port.begin();
     let (head, mut body) = request.into_parts();
-    let peer = head.extensions.get::<Peer>().copied();
     let revision = port.gateway.current();
     let taken = Taken {
-        port: &port,
+        port,
         head: &head,
         revision: &revision,
         received,
         begun,
         id: RequestId::new(received),
-        client: client(&port, &head, peer),
+        client: address::client(peer.address, &head.headers, &port.trusted),
     };
     let mut grant = Grant::default();
-    let answer = match peer {
-        Some(Peer { crowded: true, .. }) => Err(Error::Crowded),
-        _ => taken.answer(&mut body, &mut grant).await,
+    let answer = if peer.crowded {
+        Err(Error::Crowded)
+    } else {
+        taken.answer(&mut body, &mut grant).await
     };
     let code = answer.as_ref().err().map(Error::code);
     let mut reply = match answer {
@@ -96,14 +95,8 @@ fn check_head(head: &Parts) -> Result<(), Error> {
     Ok(())
 }
 
-fn client(port: &Port, head: &Parts, peer: Option<Peer>) -> ClientIp {
-    let unknown = std::net::Ipv4Addr::UNSPECIFIED.into();
-    let peer = peer.map_or(unknown, |peer| peer.address);
-    address::client(peer, &head.headers, &port.trusted)
-}
-
 impl Taken<'_> {
-    async fn answer(&self, body: &mut Body, grant: &mut Grant) -> Result<Reply, Error> {
+    async fn answer(&self, body: &mut Incoming, grant: &mut Grant) -> Result<Reply, Error> {
         check_head(self.head)?;
         let repo = self.repo()?;
         let access = &repo.pipeline.plan.access;
@@ -174,7 +167,7 @@ impl Taken<'_> {
         })
     }
 
-    async fn read(&self, body: &mut Body, access: &Access) -> Result<Received, body::Error> {
+    async fn read(&self, body: &mut Incoming, access: &Access) -> Result<Received, body::Error> {
         let limits = Limits {
             wire: access.limits.wire as usize,
             decoded: access.limits.body as usize,
@@ -230,7 +223,7 @@ impl Taken<'_> {
         credential::check(&repo.keys, &self.head.headers).ok()
     }
 
-    async fn refuse(&self, error: &Error, body: &mut Body) -> Reply {
+    async fn refuse(&self, error: &Error, body: &mut Incoming) -> Reply {
         let waited = matches!(
             error,
             Error::Body(body::Error::Slow(_) | body::Error::Gone(_))

@@ -5,7 +5,6 @@ use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -13,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingest::connection::{self, Connection};
 use crate::ingest::port::Port;
-use crate::ingest::routes;
 
 /// How long accepting pauses when the process has no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -33,11 +31,10 @@ pub(super) fn run(runtime: &Runtime, listener: StdListener, start: &Start) -> io
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         let mut connections = JoinSet::new();
-        let routes = routes::routes(&start.port);
-        accept(&listener, start, &routes, &mut connections).await;
+        accept(&listener, start, &mut connections).await;
         // What the kernel has accepted already would be reset with the socket.
         while let Some(accepted) = try_accept(&listener).await {
-            open(accepted, start, &routes, &mut connections);
+            open(accepted, start, &mut connections);
         }
         drop(listener);
         tokio::select! {
@@ -53,16 +50,11 @@ pub(super) fn run(runtime: &Runtime, listener: StdListener, start: &Start) -> io
 
 type Accepted = (tokio::net::TcpStream, std::net::SocketAddr);
 
-async fn accept(
-    listener: &TcpListener,
-    start: &Start,
-    routes: &Router,
-    connections: &mut JoinSet<()>,
-) {
+async fn accept(listener: &TcpListener, start: &Start, connections: &mut JoinSet<()>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(accepted) => open(accepted, start, routes, connections),
+                Ok(accepted) => open(accepted, start, connections),
                 Err(error) if gone(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");
@@ -85,7 +77,7 @@ async fn try_accept(listener: &TcpListener) -> Option<Accepted> {
 }
 
 /// Serves a connection in a task of this worker.
-fn open((stream, peer): Accepted, start: &Start, routes: &Router, connections: &mut JoinSet<()>) {
+fn open((stream, peer): Accepted, start: &Start, connections: &mut JoinSet<()>) {
     let Some((place, crowded)) = start.port.crowd.enter() else {
         return;
     };
@@ -94,10 +86,10 @@ fn open((stream, peer): Accepted, start: &Start, routes: &Router, connections: &
         peer,
         crowded,
     };
-    let (port, routes) = (Arc::clone(&start.port), routes.clone());
+    let port = Arc::clone(&start.port);
     let stop = start.stop.child_token();
     connections.spawn(async move {
-        connection::serve(connection, port, routes, stop).await;
+        connection::serve(connection, port, stop).await;
         drop(place);
     });
 }

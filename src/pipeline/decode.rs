@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Batch, Depth, Fields, Json, Reason, ScanError, Span, Syntax};
+use crate::event::{Batch, Depth, Fields, Json, Pool, Reason, ScanError, Span, Syntax};
 
 /// How a body becomes events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,12 @@ impl Input {
 }
 
 /// Reads the events of a body. All of them are in the batch: those that are wrong with a fate.
-pub fn decode(input: &Input, mut body: Vec<u8>, fields: &Arc<Fields>) -> Result<Batch, Error> {
+pub fn decode(
+    input: &Input,
+    mut body: Vec<u8>,
+    fields: &Arc<Fields>,
+    pool: &Pool,
+) -> Result<Batch, Error> {
     if body.len() > Input::MAX_BODY as usize {
         return Err(Error::TooLarge);
     }
@@ -78,7 +83,7 @@ pub fn decode(input: &Input, mut body: Vec<u8>, fields: &Arc<Fields>) -> Result<
         // The lines again, as objects.
         body.reserve(end + end / 4);
     }
-    let batch = Batch::new(body, Arc::clone(fields));
+    let batch = Batch::over(body, Arc::clone(fields), pool);
     let mut decoder = Decoder {
         input,
         batch,

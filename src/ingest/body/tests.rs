@@ -78,6 +78,7 @@ fn reader() -> Reader {
     Reader::new(
         Budget::new(1 << 20, Gauge::default()),
         Duration::from_millis(20),
+        Pool::default(),
     )
 }
 
@@ -170,6 +171,7 @@ async fn a_body_that_cannot_be_taken_is_not_polled() {
     let reader = Reader::new(
         Budget::new(500, Gauge::default()),
         Duration::from_millis(20),
+        Pool::default(),
     );
     let cases = [
         (HeaderMap::new(), Some(1001)),
@@ -191,6 +193,7 @@ async fn a_full_budget_refuses_and_loses_nothing() {
     let reader = Reader::new(
         Budget::new(500, Gauge::default()),
         Duration::from_millis(20),
+        Pool::default(),
     );
     for body in [
         pieces(&[&[b' '; 400], &[b' '; 200]], End::Sound),

@@ -15,7 +15,8 @@ fn input(format: Format) -> Input {
 fn read(format: Format, body: &[u8]) -> Result<Batch, Error> {
     let mut fields = FieldsBuilder::default();
     fields.add(&Path::parse("message").unwrap()).unwrap();
-    decode(&input(format), body.to_vec(), &Arc::new(fields.build()))
+    let fields = Arc::new(fields.build());
+    decode(&input(format), body.to_vec(), &fields, &Pool::default())
 }
 
 /// Of each event its line, and what was received or why it was not taken.

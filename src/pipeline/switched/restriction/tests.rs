@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::event::{Depth, Fate, FieldsBuilder, Path};
+use crate::event::{Depth, Fate, FieldsBuilder, Path, Pool};
 use crate::pipeline::decode::{Format, Input, decode};
 use crate::tables::Tables;
 
@@ -23,7 +23,8 @@ fn batch(events: usize) -> Batch {
         max_events: 100_000,
         depth: Depth(8),
     };
-    decode(&input, body.into_bytes(), &Arc::new(fields.build())).unwrap()
+    let fields = Arc::new(fields.build());
+    decode(&input, body.into_bytes(), &fields, &Pool::default()).unwrap()
 }
 
 fn context(tables: &Tables, received: Timestamp) -> Context<'_> {
