@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building (`install.sh build`) or building and testing (`install.sh`) need on a fresh
 # Debian or Ubuntu machine that has Rust; what is there already is left alone. As root, or with sudo.
-# For testing it also brings Kafka's jars.
+# For testing it also brings the jars of Kafka and Nacos.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 purpose=${1:-test}
@@ -13,7 +13,7 @@ need() { # PACKAGE COMMAND…: the package is wanted if the command fails
   "$@" > /dev/null 2>&1 || packages+=("$package")
 }
 installed() { command -v "$1"; }
-java_17() { java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])'; }
+java_17() { java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])' && javac -version; }
 
 # Debian starts the servers that it installs; the tests want only the programs. Where nothing says
 # otherwise already, a policy says so while packages are installed.
@@ -34,8 +34,8 @@ need libssl-dev pkg-config --exists openssl       # TLS and SCRAM of librdkafka
 need zlib1g-dev pkg-config --exists zlib
 need curl installed curl                          # the lines that `make run` prints
 if [ "$purpose" = test ]; then
-  need openjdk-17-jre-headless java_17            # Kafka
-  need maven installed mvn                        # brings its jars
+  need openjdk-17-jdk-headless java_17            # Kafka and Nacos; what starts Nacos is compiled
+  need maven installed mvn                        # brings their jars
   need redis-server installed redis-server
   need openssl installed openssl                  # certificates for it
 fi
@@ -50,5 +50,8 @@ if [ ${#packages[@]} -gt 0 ]; then
   case " ${packages[*]} " in *" redis-server "*) "${sudo[@]}" systemctl -q disable redis-server 2> /dev/null || true ;; esac
 fi
 command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
-if [ "$purpose" = test ]; then "$here/kafka/kafka.sh" fetch; fi
+if [ "$purpose" = test ]; then
+  "$here/kafka/kafka.sh" fetch
+  "$here/nacos/nacos.sh" fetch
+fi
 echo "everything that is needed to $purpose is installed"

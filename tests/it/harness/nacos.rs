@@ -1,0 +1,286 @@
+//! Real Nacos servers, started by `tests/services/nacos/nacos.sh` under `target/tmp`. One 3.1 and one
+//! 2.3 are shared by all tests, each of which has a namespace of its own there; a test that disturbs
+//! a server starts its own. The script watches this process and stops what is left when it ends,
+//! however it ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use weir::center::nacos::{Base, Error, Nacos as Client, Password, Row, Settings};
+use weir::unit::TimeSpan;
+
+use super::documents::Documents;
+use super::{http, ports};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/nacos/nacos.sh");
+
+/// A server.
+pub(crate) struct Nacos {
+    folder: PathBuf,
+    port: u16,
+    console: u16,
+    is_3: bool,
+    guarded: bool,
+}
+
+/// One namespace of a server, as a test has it to itself.
+pub(crate) struct Space {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    pub(crate) name: String,
+    /// What the product uses.
+    pub(crate) client: Client,
+    console: u16,
+    is_3: bool,
+}
+
+impl Nacos {
+    /// The 3.1 that most tests use. The first to ask waits for it to start, about 15 s.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Nacos> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("shared", "3.1", None))
+    }
+
+    /// The 2.3 that is shared.
+    pub(crate) fn shared_2() -> &'static Self {
+        static SHARED: OnceLock<Nacos> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("shared-2", "2.3", None))
+    }
+
+    /// A 3.1 for this test alone.
+    pub(crate) fn own(name: &str) -> Self {
+        Self::start(name, "3.1", None)
+    }
+
+    /// A server that asks for a login, whose tokens last so many seconds.
+    pub(crate) fn guarded(name: &str, version: &str, token_seconds: u32) -> Self {
+        Self::start(name, version, Some(token_seconds))
+    }
+
+    fn start(name: &str, version: &str, token_seconds: Option<u32>) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let owner = std::process::id().to_string();
+        remove_logs_of_ended_runs(root);
+        let folder = root.join(format!("nacos-{owner}-{name}"));
+        let port = ports::free_nacos();
+        let console = if version.starts_with('3') { port + 1 } else { port };
+        let mut command = Command::new(SCRIPT);
+        command.arg("up").arg(&folder);
+        command.args(["--port", &port.to_string(), "--console", &console.to_string()]);
+        command.args(["--version", version, "--owner", &owner]);
+        if let Some(seconds) = token_seconds {
+            command.arg("--auth").env("NACOS_TOKEN_SECONDS", seconds.to_string());
+        }
+        run(&mut command);
+        Self {
+            folder,
+            port,
+            console,
+            is_3: version.starts_with('3'),
+            guarded: token_seconds.is_some(),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A namespace, which is made.
+    pub(crate) async fn space(&self, name: &str) -> Space {
+        let space = self.space_without_namespace(name);
+        space.client.create_namespace().await.unwrap();
+        space
+    }
+
+    /// A namespace that nobody has made yet.
+    pub(crate) fn space_without_namespace(&self, name: &str) -> Space {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let name = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut settings = settings(&self.url(), &name);
+        if self.guarded {
+            settings.username = Some("nacos".to_owned());
+            settings.password = Some(Password::new("nacos"));
+        }
+        Space {
+            url: self.url(),
+            name,
+            client: Client::connect(&settings).unwrap(),
+            console: self.console,
+            is_3: self.is_3,
+        }
+    }
+
+    pub(crate) fn kill(&self) {
+        self.verb("kill");
+    }
+
+    pub(crate) fn pause(&self) {
+        self.verb("pause");
+    }
+
+    pub(crate) fn resume(&self) {
+        self.verb("resume");
+    }
+
+    /// Starts a killed server again, with what it had, and waits until it answers.
+    pub(crate) fn restart(&self) {
+        self.verb("start");
+    }
+
+    fn verb(&self, verb: &str) {
+        run(Command::new(SCRIPT).arg(verb).arg(&self.folder));
+    }
+}
+
+impl Drop for Nacos {
+    fn drop(&mut self) {
+        // The shared ones are never dropped; the watching script stops what this misses. Nobody
+        // needs what is in it any more.
+        let _status = Command::new(SCRIPT).arg("kill").arg(&self.folder).status();
+        let _removed = fs::remove_dir_all(self.folder.join("data"));
+    }
+}
+
+/// For a client of the product, patient enough for a machine that is busy with other tests.
+pub(crate) fn settings(url: &str, namespace: &str) -> Settings {
+    Settings {
+        url: Some(url.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        deadline: TimeSpan::seconds(20),
+        ..Settings::default()
+    }
+}
+
+impl Space {
+    /// For the command line: `--nacos URL --namespace NAME`.
+    pub(crate) fn arguments(&self) -> [&str; 4] {
+        ["--nacos", &self.url, "--namespace", &self.name]
+    }
+
+    /// Publishes whatever is there, as the console does when people press "publish".
+    pub(crate) async fn publish(&self, data_id: &str, content: &str) {
+        self.client.publish(data_id, content, Base::Any).await.unwrap();
+    }
+
+    /// Publishes every document of a folder under the name of its file, the index last.
+    pub(crate) async fn publish_all(&self, documents: &Documents) {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(documents.path()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let data_id = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".json"));
+            if let Some(data_id) = data_id.filter(|data_id| data_id.starts_with("weir.")) {
+                found.push((data_id.to_owned(), documents.read(&name)));
+            }
+        }
+        found.sort_by_key(|(data_id, _)| (data_id == "weir.index", data_id.clone()));
+        for (data_id, content) in found {
+            self.publish(&data_id, &content).await;
+        }
+    }
+
+    /// What stands there, as it was written last.
+    pub(crate) async fn content(&self, data_id: &str) -> Option<String> {
+        let document = self.client.read_latest(data_id).await.unwrap();
+        document.map(|document| document.content)
+    }
+
+    pub(crate) async fn delete(&self, data_id: &str) {
+        self.client.delete(data_id).await.unwrap();
+    }
+
+    /// Replaces text in a document; it must be there.
+    pub(crate) async fn replace(&self, data_id: &str, from: &str, to: &str) {
+        let content = self.content(data_id).await.unwrap();
+        assert!(content.contains(from), "`{from}` does not stand in {data_id}");
+        self.publish(data_id, &content.replace(from, to)).await;
+    }
+
+    pub(crate) async fn history(&self, data_id: &str) -> Result<Vec<Row>, Error> {
+        self.client.history(data_id).await
+    }
+
+    /// "Roll back" to a row of the history as the console of 3.1 does it: its content is published
+    /// again, without looking at what is there; the row of an insert deletes.
+    pub(crate) async fn roll_back(&self, data_id: &str, row: &Row) {
+        let http = http::client();
+        let url = format!("http://127.0.0.1:{}/v3/console/cs/config", self.console);
+        let mut form = vec![
+            ("namespaceId", self.name.clone()),
+            ("groupName", "WEIR".to_owned()),
+            ("dataId", data_id.to_owned()),
+        ];
+        let request = if row.operation == weir::center::nacos::Operation::Insert {
+            http.delete(url).query(&form)
+        } else {
+            let content = self.client.history_content(data_id, &row.id).await.unwrap();
+            form.push(("content", content.unwrap()));
+            form.push(("type", "yaml".to_owned()));
+            http.post(url).form(&form)
+        };
+        let reply = http::send(request).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json()["code"], 0, "{reply:?}");
+    }
+
+    /// Publishes past the product's client, which would refuse it; with more of the interface's own
+    /// parameters.
+    pub(crate) async fn publish_raw(
+        &self,
+        data_id: &str,
+        content: &str,
+        more: &[(&str, &str)],
+    ) -> http::Reply {
+        let mut form = self.place(data_id);
+        form.push(("content", content));
+        form.extend_from_slice(more);
+        http::send(http::client().post(self.write_url()).form(&form)).await
+    }
+
+    /// The parameters that name a document.
+    pub(crate) fn place<'a>(&'a self, data_id: &'a str) -> Vec<(&'a str, &'a str)> {
+        let (namespace, group) = if self.is_3 {
+            ("namespaceId", "groupName")
+        } else {
+            ("tenant", "group")
+        };
+        vec![(namespace, &self.name), (group, "WEIR"), ("dataId", data_id)]
+    }
+
+    /// Where documents are written, by the interface of the server's version.
+    pub(crate) fn write_url(&self) -> String {
+        let path = if self.is_3 { "v3/admin/cs/config" } else { "v1/cs/configs" };
+        format!("{}/nacos/{path}", self.url)
+    }
+
+    /// Where clients read.
+    pub(crate) fn read_url(&self) -> String {
+        let path = if self.is_3 { "v3/client/cs/config" } else { "v1/cs/configs" };
+        format!("{}/nacos/{path}", self.url)
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Folders are named by the process that they belonged to.
+fn remove_logs_of_ended_runs(root: &Path) {
+    for entry in fs::read_dir(root).unwrap().filter_map(Result::ok) {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let process = name
+            .strip_prefix("nacos-")
+            .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            // The run's own watch may be doing the same.
+            let _removed = fs::remove_dir_all(entry.path());
+        }
+    }
+}
