@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod kafka;
 pub(crate) mod load;
 pub(crate) mod metrics;
+#[expect(dead_code, reason = "the tests of documents in Nacos use the rest")]
 pub(crate) mod nacos;
 pub(crate) mod ports;
 #[expect(dead_code, reason = "the tests of the device map use the rest")]

@@ -26,6 +26,8 @@ mod harness;
 mod kafka;
 mod live_changes;
 mod restarts;
+mod nacos_client;
+mod nacos_facts;
 mod serving;
 mod shadow;
 mod try_it;

@@ -270,7 +270,7 @@ fn form(parameters: &[(&str, String)]) -> Vec<u8> {
         form.push(b'=');
         for byte in value.bytes() {
             match byte {
-                b'%' | b'&' | b'+' | b'=' | 0..=0x1f | 0x7f => {
+                b'%' | b'&' | b'+' | b'=' | 0..=8 | 11..=31 | 127 => {
                     const HEX: &[u8; 16] = b"0123456789ABCDEF";
                     form.extend_from_slice(&[
                         b'%',
@@ -308,10 +308,10 @@ mod tests {
 
     #[test]
     fn a_form_escapes_only_what_it_must() {
-        let form = form(&[("a", "x&y=1%2+ \n".to_owned()), ("b", "事件".to_owned())]);
+        let form = form(&[("a", "x&y=1%2+ \r\n".to_owned()), ("b", "事件".to_owned())]);
         assert_eq!(
             String::from_utf8(form).unwrap(),
-            "a=x%26y%3D1%252%2B+%0A&b=事件"
+            "a=x%26y%3D1%252%2B+%0D\n&b=事件"
         );
     }
 }

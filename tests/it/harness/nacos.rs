@@ -1,14 +1,16 @@
 //! Real Nacos servers, started by `tests/services/nacos/nacos.sh` under `target/tmp`. One 3.1 and one
-//! 2.3 are shared by all tests, each of which has a namespace of its own there; a test that disturbs
-//! a server starts its own. The script watches this process and stops what is left when it ends,
-//! however it ends.
+//! 2.3 are shared by all tests, each of which has a namespace of its own there; another is for those
+//! that disturb it, one after the other. The script watches this process and stops all of them when it
+//! ends, however it ends.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use tokio::sync::{Mutex, MutexGuard};
 use weir::center::nacos::{Base, Error, Nacos as Client, Password, Row, Settings};
 use weir::unit::TimeSpan;
 
@@ -24,6 +26,20 @@ pub(crate) struct Nacos {
     console: u16,
     is_3: bool,
     guarded: bool,
+}
+
+/// A server, for as long as one test has its turn.
+pub(crate) struct Disturbed {
+    server: &'static Nacos,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Deref for Disturbed {
+    type Target = Nacos;
+
+    fn deref(&self) -> &Nacos {
+        self.server
+    }
 }
 
 /// One namespace of a server, as a test has it to itself.
@@ -50,14 +66,30 @@ impl Nacos {
         SHARED.get_or_init(|| Self::start("shared-2", "2.3", None))
     }
 
-    /// A 3.1 for this test alone.
-    pub(crate) fn own(name: &str) -> Self {
-        Self::start(name, "3.1", None)
+    /// A 3.1 that is paused, killed and restarted by one test after the other.
+    pub(crate) async fn to_disturb() -> Disturbed {
+        static TURN: Mutex<()> = Mutex::const_new(());
+        static SERVER: OnceLock<Nacos> = OnceLock::new();
+        let turn = TURN.lock().await;
+        let server = SERVER.get_or_init(|| Self::start("disturbed", "3.1", None));
+        // The test before may have failed half-way.
+        server.restart();
+        Disturbed {
+            server,
+            _turn: turn,
+        }
     }
 
-    /// A server that asks for a login, whose tokens last so many seconds.
-    pub(crate) fn guarded(name: &str, version: &str, token_seconds: u32) -> Self {
-        Self::start(name, version, Some(token_seconds))
+    /// A 3.1 that asks for a login; a token of it lasts 5 s.
+    pub(crate) fn guarded() -> &'static Self {
+        static SHARED: OnceLock<Nacos> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("guarded", "3.1", Some(5)))
+    }
+
+    /// A 2.3 that asks for a login.
+    pub(crate) fn guarded_2() -> &'static Self {
+        static SHARED: OnceLock<Nacos> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("guarded-2", "2.3", Some(5)))
     }
 
     fn start(name: &str, version: &str, token_seconds: Option<u32>) -> Self {
@@ -66,13 +98,24 @@ impl Nacos {
         remove_logs_of_ended_runs(root);
         let folder = root.join(format!("nacos-{owner}-{name}"));
         let port = ports::free_nacos();
-        let console = if version.starts_with('3') { port + 1 } else { port };
+        let console = if version.starts_with('3') {
+            port + 1
+        } else {
+            port
+        };
         let mut command = Command::new(SCRIPT);
         command.arg("up").arg(&folder);
-        command.args(["--port", &port.to_string(), "--console", &console.to_string()]);
+        command.args([
+            "--port",
+            &port.to_string(),
+            "--console",
+            &console.to_string(),
+        ]);
         command.args(["--version", version, "--owner", &owner]);
         if let Some(seconds) = token_seconds {
-            command.arg("--auth").env("NACOS_TOKEN_SECONDS", seconds.to_string());
+            command
+                .arg("--auth")
+                .env("NACOS_TOKEN_SECONDS", seconds.to_string());
         }
         run(&mut command);
         Self {
@@ -125,22 +168,14 @@ impl Nacos {
         self.verb("resume");
     }
 
-    /// Starts a killed server again, with what it had, and waits until it answers.
+    /// Lets a paused server go on, starts a killed one again with what it had, and waits until it
+    /// answers.
     pub(crate) fn restart(&self) {
         self.verb("start");
     }
 
     fn verb(&self, verb: &str) {
         run(Command::new(SCRIPT).arg(verb).arg(&self.folder));
-    }
-}
-
-impl Drop for Nacos {
-    fn drop(&mut self) {
-        // The shared ones are never dropped; the watching script stops what this misses. Nobody
-        // needs what is in it any more.
-        let _status = Command::new(SCRIPT).arg("kill").arg(&self.folder).status();
-        let _removed = fs::remove_dir_all(self.folder.join("data"));
     }
 }
 
@@ -162,7 +197,10 @@ impl Space {
 
     /// Publishes whatever is there, as the console does when people press "publish".
     pub(crate) async fn publish(&self, data_id: &str, content: &str) {
-        self.client.publish(data_id, content, Base::Any).await.unwrap();
+        self.client
+            .publish(data_id, content, Base::Any)
+            .await
+            .unwrap();
     }
 
     /// Publishes every document of a folder under the name of its file, the index last.
@@ -170,7 +208,9 @@ impl Space {
         let mut found = Vec::new();
         for entry in fs::read_dir(documents.path()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            let data_id = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".json"));
+            let data_id = name
+                .strip_suffix(".yaml")
+                .or_else(|| name.strip_suffix(".json"));
             if let Some(data_id) = data_id.filter(|data_id| data_id.starts_with("weir.")) {
                 found.push((data_id.to_owned(), documents.read(&name)));
             }
@@ -194,7 +234,10 @@ impl Space {
     /// Replaces text in a document; it must be there.
     pub(crate) async fn replace(&self, data_id: &str, from: &str, to: &str) {
         let content = self.content(data_id).await.unwrap();
-        assert!(content.contains(from), "`{from}` does not stand in {data_id}");
+        assert!(
+            content.contains(from),
+            "`{from}` does not stand in {data_id}"
+        );
         self.publish(data_id, &content.replace(from, to)).await;
     }
 
@@ -246,18 +289,30 @@ impl Space {
         } else {
             ("tenant", "group")
         };
-        vec![(namespace, &self.name), (group, "WEIR"), ("dataId", data_id)]
+        vec![
+            (namespace, &self.name),
+            (group, "WEIR"),
+            ("dataId", data_id),
+        ]
     }
 
     /// Where documents are written, by the interface of the server's version.
     pub(crate) fn write_url(&self) -> String {
-        let path = if self.is_3 { "v3/admin/cs/config" } else { "v1/cs/configs" };
+        let path = if self.is_3 {
+            "v3/admin/cs/config"
+        } else {
+            "v1/cs/configs"
+        };
         format!("{}/nacos/{path}", self.url)
     }
 
     /// Where clients read.
     pub(crate) fn read_url(&self) -> String {
-        let path = if self.is_3 { "v3/client/cs/config" } else { "v1/cs/configs" };
+        let path = if self.is_3 {
+            "v3/client/cs/config"
+        } else {
+            "v1/cs/configs"
+        };
         format!("{}/nacos/{path}", self.url)
     }
 }

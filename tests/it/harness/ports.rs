@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 const FIRST: u16 = 12_000;
 const COUNT: u16 = 19_000;
-const NACOS: u16 = 8_000;
+const NACOS: u16 = 4_000;
 
 static NEXT: Mutex<Option<u16>> = Mutex::new(None);
 
@@ -20,7 +20,9 @@ pub(crate) fn free_nacos() -> u16 {
         let port = NACOS + (process * 40 + *next) % 1000;
         *next += 2;
         let ports = [port, port + 1, port + 1000, port + 1001, port - 1000];
-        let mut listeners = ports.iter().map(|port| TcpListener::bind(("127.0.0.1", *port)));
+        let mut listeners = ports
+            .iter()
+            .map(|port| TcpListener::bind(("127.0.0.1", *port)));
         if listeners.all(|listener| listener.is_ok()) {
             return port;
         }

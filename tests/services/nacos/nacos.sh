@@ -2,7 +2,7 @@
 # A real Nacos (standalone, embedded database) on loopback, for tests and for trying things out.
 #   nacos.sh up DIR [--port 8848] [--console PORT] [--version 3.1|2.3] [--auth] [--owner PID]
 #                                         start, wait until it answers, print host:port
-#   nacos.sh kill|pause|resume|start DIR  crash, hang, go on, start again
+#   nacos.sh kill|pause|resume|start DIR  crash, hang, go on, start again (or go on) and wait
 #   nacos.sh down DIR                     stop it; its documents stay
 #   nacos.sh fetch                        only bring the jars
 # Its interface is at http://127.0.0.1:PORT/nacos. It also listens on PORT+1000 and PORT+1001 (notices)
@@ -155,7 +155,7 @@ case ${1:-} in
   kill) signal "$dir" KILL; wait_gone "$dir" 10 ;;
   pause) signal "$dir" STOP ;;
   resume) signal "$dir" CONT ;;
-  start) running "$dir" || launch "$dir"; wait_ready "$dir" ;;
+  start) if running "$dir"; then signal "$dir" CONT; else launch "$dir"; fi; wait_ready "$dir" ;;
   down) stop "$dir" ;;
   watch) watch_owner "$2" "$3" ;;
   fetch) class_path 3.1; class_path 2.3 ;;
