@@ -1,0 +1,237 @@
+//! The chart and the program say the same: settings, deadlines, metrics, versions, documents.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::tools::{Chart, NEWEST, chart, charts, folder, json};
+use crate::harness::documents::Documents;
+use crate::harness::gateway::{Gateway, command};
+
+fn source(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The rendered settings as a file, and the container's environment, as the kubelet would set it up.
+fn set_up(chart: &Chart, folder: &Path, command: &mut Command) {
+    let name = if chart.name() == "full-values" { "weir-gateway" } else { "weir" };
+    let settings = chart.object("ConfigMap", &format!("{name}-settings"));
+    let file = folder.join("weir.toml");
+    fs::write(&file, settings["data"]["weir.toml"].as_str().unwrap()).unwrap();
+    let container = chart.container(NEWEST);
+    for argument in container["args"].as_array().unwrap() {
+        let argument = argument.as_str().unwrap();
+        command.arg(argument.replace("/etc/weir/weir.toml", file.to_str().unwrap()));
+    }
+    let password = folder.join("password");
+    fs::write(&password, "from-a-file").unwrap();
+    let ip = if chart.name() == "full-values" { "fd00::7" } else { "10.1.2.3" };
+    for variable in container["env"].as_array().unwrap() {
+        let name = variable["name"].as_str().unwrap();
+        let value = match variable["value"].as_str() {
+            Some("/etc/weir/nacos/password") => password.to_str().unwrap().to_owned(),
+            Some(value) => value.replace("$(POD_IP)", ip),
+            None => format!("value-of-{name}"),
+        };
+        command.env(name, value);
+    }
+}
+
+#[test]
+fn the_settings_of_every_set_of_values_are_settings_of_the_program() {
+    for chart in charts() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = command();
+        set_up(&chart, folder.path(), &mut command);
+        let output = command.args(["--print-settings", "--output", "json"]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {errors}", chart.name());
+        let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let full = chart.name() == "full-values";
+        let (listen, admin, drain) = match full {
+            true => ("[::]:8080", "[fd00::7]:9090", "30 s"),
+            false => ("0.0.0.0:8080", "10.1.2.3:9090", "15 s"),
+        };
+        assert_eq!(settings["listen"], listen);
+        assert_eq!(settings["admin"], admin);
+        assert_eq!(settings["data_port"]["drain"], drain);
+        assert_eq!(settings["state"], "/var/lib/weir");
+        assert_eq!(settings["instance"], "value-of-WEIR_INSTANCE");
+        assert_eq!(settings["admin_port"]["token"], "file:/etc/weir/admin/token");
+        if chart.name() == "nacos-values" {
+            assert_eq!(settings["data_port"]["max_connections"], 20_000);
+            assert_eq!(settings["data_port"]["proxy_protocol"], true);
+            assert_eq!(settings["records_in_flight"], "512 MiB");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_from_files_serve_the_event_that_helm_test_posts() {
+    let chart = chart("files");
+    let documents = Documents::empty();
+    let rendered = chart.object("ConfigMap", "weir-documents");
+    for (name, text) in rendered["data"].as_object().unwrap() {
+        documents.put(name, text.as_str().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    fs::write(&token, "token").unwrap();
+    let settings = chart.object("ConfigMap", "weir-settings");
+    let settings = settings["data"]["weir.toml"].as_str().unwrap();
+    let settings = settings.replace("/etc/weir/admin/token", token.to_str().unwrap());
+    fs::write(folder.path().join("weir.toml"), settings).unwrap();
+    let gateway = Gateway::start_with(documents, |command| {
+        command.arg("--settings").arg(folder.path().join("weir.toml"));
+    })
+    .await;
+
+    let test = chart.object("Pod", "weir-test");
+    let arguments: Vec<_> = test["spec"]["containers"][0]["args"].as_array().unwrap().clone();
+    let arguments: Vec<_> = arguments.iter().map(|a| a.as_str().unwrap()).collect();
+    let here = |argument: &&str| {
+        argument
+            .replace("http://weir-admin:9090", &gateway.admin_url(""))
+            .replace("http://weir:8080", &gateway.url(""))
+    };
+    let run = |arguments: Vec<String>| Command::new("curl").args(arguments).output().unwrap();
+    let output = run(arguments.iter().map(here).collect());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("ready") && text.contains(r#""accepted":1"#), "{text}");
+    assert_eq!(gateway.written("events").len(), 1);
+
+    // And it fails where an instance does not answer as it should.
+    let wrong = |argument: &&str| here(argument).replace("/readyz", "/nothing");
+    assert!(!run(arguments.iter().map(wrong).collect()).status.success());
+}
+
+#[test]
+fn the_grace_period_is_the_sum_of_the_deadlines_of_a_stop() {
+    let app = source("src/app.rs");
+    let seconds = |name: &str| -> u64 {
+        let line = app.lines().find(|line| line.starts_with(&format!("const {name}: Duration")));
+        let line = line.unwrap_or_else(|| panic!("src/app.rs has no {name}"));
+        let (_, seconds) = line.split_once("from_secs(").unwrap();
+        seconds.trim_end_matches(");").parse().unwrap()
+    };
+    let own = seconds("FLUSH") + seconds("DRAIN");
+    let helpers = source("helm/weir/templates/_helpers.tpl");
+    for (name, step) in [("flush", seconds("FLUSH")), ("tasks", seconds("DRAIN"))] {
+        let line = format!(r#"{{{{- define "weir.{name}Seconds" -}}}}{step}{{{{- end }}}}"#);
+        assert!(helpers.contains(&line), "no {line}");
+    }
+    let pod = Chart::default().object("StatefulSet", "weir")["spec"]["template"]["spec"].clone();
+    let pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+    let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+    // 15 s for requests, 5 s to spare.
+    assert_eq!(grace, pause + 15 + own + 5);
+    let longer = Chart::default().set(r#"shutdown={"deregisterSeconds":30,"requestsSeconds":60}"#);
+    let longer = longer.object("StatefulSet", "weir");
+    let grace = &longer["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+    assert_eq!(grace.as_u64().unwrap(), 30 + 60 + own + 5);
+}
+
+/// The names under which the program exposes its metrics.
+fn exposed() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let metrics = source("src/telemetry/metrics.rs");
+    for line in metrics.lines() {
+        let Some((declared, rest)) = line.split_once(" = \"weir_") else {
+            continue;
+        };
+        let name = format!("weir_{}", rest.split('"').next().unwrap());
+        if declared.contains("Counter") {
+            names.insert(format!("{name}_total"));
+        } else if declared.contains("Histogram") {
+            names.extend(["bucket", "sum", "count"].map(|part| format!("{name}_{part}")));
+        } else {
+            names.insert(name);
+        }
+    }
+    assert!(names.len() > 30, "{names:?}");
+    names
+}
+
+#[test]
+fn alerts_look_at_metrics_that_the_program_has() {
+    let exposed = exposed();
+    let rules = chart("full").object("PrometheusRule", "weir-gateway");
+    let rules = rules["spec"]["groups"][0]["rules"].as_array().unwrap().clone();
+    let name = regex::Regex::new(r"weir_\w+").unwrap();
+    assert!(rules.len() > 10);
+    for rule in rules {
+        let (alert, expr) = (rule["alert"].as_str().unwrap(), rule["expr"].as_str().unwrap());
+        let used: Vec<_> = name.find_iter(expr).map(|found| found.as_str()).collect();
+        assert!(!used.is_empty() || alert == "WeirAbsent", "{alert} looks at nothing");
+        for metric in used {
+            assert!(exposed.contains(metric), "{alert}: there is no metric {metric}");
+            let of_release = format!(r#"{metric}{{namespace="events",job="weir-gateway-admin""#);
+            assert!(expr.contains(&of_release), "{alert} looks at others' {metric}");
+        }
+        for text in ["summary", "description"] {
+            assert!(rule["annotations"][text].is_string(), "{alert} has no {text}");
+        }
+        // What the texts name must be there too.
+        for found in name.find_iter(&rule["annotations"].to_string()) {
+            let found = found.as_str();
+            let there = |name: &String| name == found || name.starts_with(&format!("{found}_"));
+            assert!(exposed.iter().any(there), "{alert} names {found}");
+        }
+    }
+}
+
+#[test]
+fn chart_image_and_program_have_one_version() {
+    let chart = json(&source("helm/weir/Chart.yaml"));
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+    let image = Chart::default().container(NEWEST)["image"].clone();
+    assert_eq!(image, format!("weir:{}", env!("CARGO_PKG_VERSION")));
+}
+
+/// The paths of all values: leaves, and maps that are empty.
+fn leaves(value: &Value, path: &str, into: &mut Vec<String>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (name, member) in members {
+                let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                leaves(member, &below, into);
+            }
+        }
+        _ => into.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn every_value_is_described_in_its_file_and_in_the_readme() {
+    let values = fs::read_to_string(folder().join("values.yaml")).unwrap();
+    let mut paths = Vec::new();
+    leaves(&json(&values), "", &mut paths);
+    assert!(paths.len() > 70, "{paths:?}");
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    for path in &paths {
+        // Values of a group may share a line: `probes.startup` stands for what is below it.
+        let mut shown = path.as_str();
+        while !readme.contains(&format!("`{shown}`")) {
+            let (above, _) = shown.rsplit_once('.').unwrap_or_else(|| panic!("README lacks {path}"));
+            assert!(above.contains('.'), "README lacks {path}");
+            shown = above;
+        }
+    }
+    for described in regex::Regex::new(r"(?m)^\| `([a-zA-Z.]+)`").unwrap().captures_iter(&readme) {
+        let path = described[1].to_owned();
+        let there = |leaf: &String| *leaf == path || leaf.starts_with(&format!("{path}."));
+        assert!(paths.iter().any(there), "README describes {path}, which is no value");
+    }
+    let lines: Vec<_> = values.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let key = line.trim_start();
+        let group = key.ends_with(':');
+        if !key.is_empty() && !key.starts_with('#') && !group {
+            assert!(lines[at - 1].trim_start().starts_with('#'), "no comment above `{key}`");
+        }
+    }
+}
