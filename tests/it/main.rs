@@ -23,6 +23,8 @@ mod corpus_stays;
 mod examples;
 mod examples_kafka;
 mod harness;
+mod helm;
+mod image;
 mod kafka;
 mod live_changes;
 mod restarts;

@@ -38,6 +38,8 @@ if [ "$purpose" = test ]; then
   need maven installed mvn                        # brings their jars
   need redis-server installed redis-server
   need openssl installed openssl                  # certificates for it
+  need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt  # what the image has
+  need tzdata test -d /usr/share/zoneinfo
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -53,5 +55,6 @@ command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" 
 if [ "$purpose" = test ]; then
   "$here/kafka/kafka.sh" fetch
   "$here/nacos/nacos.sh" fetch
+  "$here/kubernetes/kubernetes.sh" fetch          # helm; needs Go
 fi
 echo "everything that is needed to $purpose is installed"

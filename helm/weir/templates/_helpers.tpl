@@ -79,6 +79,17 @@ labels:
 {{- if eq .Values.ipFamily "IPv6" -}}[$(POD_IP)]{{- else -}}$(POD_IP){{- end -}}
 {{- end }}
 
+{{/* Whole numbers of a map, in place: as YAML's numbers come they would be written as 1.0. */}}
+{{- define "weir.whole" -}}
+{{- range $name, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- include "weir.whole" $value -}}
+{{- else if kindIs "float64" $value -}}
+{{- if eq (floor $value) $value -}}{{- $_ := set $ $name (int64 $value) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* The settings: what people gave, and what the chart derives. */}}
 {{- define "weir.settings" -}}
 {{- $owner := dict "listen" "it is derived from ipFamily" "admin" "it is the pod's address" "state" "it is the volume of persistence" "instance" "it is the pod's name" "documents" "set documents.source and documents.files" "nacos" "set nacos.url" "namespace" "set nacos.namespace" "group" "set nacos.group" -}}
@@ -97,7 +108,9 @@ labels:
 {{- if eq .Values.documents.source "file" -}}
 {{- $_ := set $derived "documents" "/etc/weir/documents" -}}
 {{- end -}}
-{{- merge $derived (deepCopy .Values.settings) | toToml -}}
+{{- $settings := merge $derived (deepCopy .Values.settings) -}}
+{{- include "weir.whole" $settings -}}
+{{- toToml $settings -}}
 {{- end }}
 
 {{/* What values.schema.json cannot say. */}}

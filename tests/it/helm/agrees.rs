@@ -17,7 +17,11 @@ fn source(path: &str) -> String {
 
 /// The rendered settings as a file, and the container's environment, as the kubelet would set it up.
 fn set_up(chart: &Chart, folder: &Path, command: &mut Command) {
-    let name = if chart.name() == "full-values" { "weir-gateway" } else { "weir" };
+    let name = if chart.name() == "full-values" {
+        "weir-gateway"
+    } else {
+        "weir"
+    };
     let settings = chart.object("ConfigMap", &format!("{name}-settings"));
     let file = folder.join("weir.toml");
     fs::write(&file, settings["data"]["weir.toml"].as_str().unwrap()).unwrap();
@@ -28,7 +32,11 @@ fn set_up(chart: &Chart, folder: &Path, command: &mut Command) {
     }
     let password = folder.join("password");
     fs::write(&password, "from-a-file").unwrap();
-    let ip = if chart.name() == "full-values" { "fd00::7" } else { "10.1.2.3" };
+    let ip = if chart.name() == "full-values" {
+        "fd00::7"
+    } else {
+        "10.1.2.3"
+    };
     for variable in container["env"].as_array().unwrap() {
         let name = variable["name"].as_str().unwrap();
         let value = match variable["value"].as_str() {
@@ -46,7 +54,10 @@ fn the_settings_of_every_set_of_values_are_settings_of_the_program() {
         let folder = tempfile::tempdir().unwrap();
         let mut command = command();
         set_up(&chart, folder.path(), &mut command);
-        let output = command.args(["--print-settings", "--output", "json"]).output().unwrap();
+        let output = command
+            .args(["--print-settings", "--output", "json"])
+            .output()
+            .unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {errors}", chart.name());
         let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -60,7 +71,13 @@ fn the_settings_of_every_set_of_values_are_settings_of_the_program() {
         assert_eq!(settings["data_port"]["drain"], drain);
         assert_eq!(settings["state"], "/var/lib/weir");
         assert_eq!(settings["instance"], "value-of-WEIR_INSTANCE");
-        assert_eq!(settings["admin_port"]["token"], "file:/etc/weir/admin/token");
+        assert_eq!(
+            settings["admin_port"]["token"],
+            "file:/etc/weir/admin/token"
+        );
+        if full {
+            assert_eq!(settings["records_in_flight"], "512 MiB");
+        }
         if chart.name() == "nacos-values" {
             assert_eq!(settings["data_port"]["max_connections"], 20_000);
             assert_eq!(settings["data_port"]["proxy_protocol"], true);
@@ -85,12 +102,17 @@ async fn documents_from_files_serve_the_event_that_helm_test_posts() {
     let settings = settings.replace("/etc/weir/admin/token", token.to_str().unwrap());
     fs::write(folder.path().join("weir.toml"), settings).unwrap();
     let gateway = Gateway::start_with(documents, |command| {
-        command.arg("--settings").arg(folder.path().join("weir.toml"));
+        command
+            .arg("--settings")
+            .arg(folder.path().join("weir.toml"));
     })
     .await;
 
     let test = chart.object("Pod", "weir-test");
-    let arguments: Vec<_> = test["spec"]["containers"][0]["args"].as_array().unwrap().clone();
+    let arguments: Vec<_> = test["spec"]["containers"][0]["args"]
+        .as_array()
+        .unwrap()
+        .clone();
     let arguments: Vec<_> = arguments.iter().map(|a| a.as_str().unwrap()).collect();
     let here = |argument: &&str| {
         argument
@@ -101,7 +123,10 @@ async fn documents_from_files_serve_the_event_that_helm_test_posts() {
     let output = run(arguments.iter().map(here).collect());
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("ready") && text.contains(r#""accepted":1"#), "{text}");
+    assert!(
+        text.contains("ready") && text.contains(r#""accepted":1"#),
+        "{text}"
+    );
     assert_eq!(gateway.written("events").len(), 1);
 
     // And it fails where an instance does not answer as it should.
@@ -113,7 +138,9 @@ async fn documents_from_files_serve_the_event_that_helm_test_posts() {
 fn the_grace_period_is_the_sum_of_the_deadlines_of_a_stop() {
     let app = source("src/app.rs");
     let seconds = |name: &str| -> u64 {
-        let line = app.lines().find(|line| line.starts_with(&format!("const {name}: Duration")));
+        let line = app
+            .lines()
+            .find(|line| line.starts_with(&format!("const {name}: Duration")));
         let line = line.unwrap_or_else(|| panic!("src/app.rs has no {name}"));
         let (_, seconds) = line.split_once("from_secs(").unwrap();
         seconds.trim_end_matches(");").parse().unwrap()
@@ -125,7 +152,9 @@ fn the_grace_period_is_the_sum_of_the_deadlines_of_a_stop() {
         assert!(helpers.contains(&line), "no {line}");
     }
     let pod = Chart::default().object("StatefulSet", "weir")["spec"]["template"]["spec"].clone();
-    let pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+    let pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        .as_u64()
+        .unwrap();
     let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
     // 15 s for requests, 5 s to spare.
     assert_eq!(grace, pause + 15 + own + 5);
@@ -160,20 +189,38 @@ fn exposed() -> BTreeSet<String> {
 fn alerts_look_at_metrics_that_the_program_has() {
     let exposed = exposed();
     let rules = chart("full").object("PrometheusRule", "weir-gateway");
-    let rules = rules["spec"]["groups"][0]["rules"].as_array().unwrap().clone();
+    let rules = rules["spec"]["groups"][0]["rules"]
+        .as_array()
+        .unwrap()
+        .clone();
     let name = regex::Regex::new(r"weir_\w+").unwrap();
     assert!(rules.len() > 10);
     for rule in rules {
-        let (alert, expr) = (rule["alert"].as_str().unwrap(), rule["expr"].as_str().unwrap());
+        let (alert, expr) = (
+            rule["alert"].as_str().unwrap(),
+            rule["expr"].as_str().unwrap(),
+        );
         let used: Vec<_> = name.find_iter(expr).map(|found| found.as_str()).collect();
-        assert!(!used.is_empty() || alert == "WeirAbsent", "{alert} looks at nothing");
+        assert!(
+            !used.is_empty() || alert == "WeirAbsent",
+            "{alert} looks at nothing"
+        );
         for metric in used {
-            assert!(exposed.contains(metric), "{alert}: there is no metric {metric}");
+            assert!(
+                exposed.contains(metric),
+                "{alert}: there is no metric {metric}"
+            );
             let of_release = format!(r#"{metric}{{namespace="events",job="weir-gateway-admin""#);
-            assert!(expr.contains(&of_release), "{alert} looks at others' {metric}");
+            assert!(
+                expr.contains(&of_release),
+                "{alert} looks at others' {metric}"
+            );
         }
         for text in ["summary", "description"] {
-            assert!(rule["annotations"][text].is_string(), "{alert} has no {text}");
+            assert!(
+                rule["annotations"][text].is_string(),
+                "{alert} has no {text}"
+            );
         }
         // What the texts name must be there too.
         for found in name.find_iter(&rule["annotations"].to_string()) {
@@ -197,7 +244,11 @@ fn leaves(value: &Value, path: &str, into: &mut Vec<String>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
             for (name, member) in members {
-                let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let below = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 leaves(member, &below, into);
             }
         }
@@ -216,22 +267,33 @@ fn every_value_is_described_in_its_file_and_in_the_readme() {
         // Values of a group may share a line: `probes.startup` stands for what is below it.
         let mut shown = path.as_str();
         while !readme.contains(&format!("`{shown}`")) {
-            let (above, _) = shown.rsplit_once('.').unwrap_or_else(|| panic!("README lacks {path}"));
+            let (above, _) = shown
+                .rsplit_once('.')
+                .unwrap_or_else(|| panic!("README lacks {path}"));
             assert!(above.contains('.'), "README lacks {path}");
             shown = above;
         }
     }
-    for described in regex::Regex::new(r"(?m)^\| `([a-zA-Z.]+)`").unwrap().captures_iter(&readme) {
+    for described in regex::Regex::new(r"(?m)^\| `([a-zA-Z.]+)`")
+        .unwrap()
+        .captures_iter(&readme)
+    {
         let path = described[1].to_owned();
         let there = |leaf: &String| *leaf == path || leaf.starts_with(&format!("{path}."));
-        assert!(paths.iter().any(there), "README describes {path}, which is no value");
+        assert!(
+            paths.iter().any(there),
+            "README describes {path}, which is no value"
+        );
     }
     let lines: Vec<_> = values.lines().collect();
     for (at, line) in lines.iter().enumerate() {
         let key = line.trim_start();
         let group = key.ends_with(':');
         if !key.is_empty() && !key.starts_with('#') && !group {
-            assert!(lines[at - 1].trim_start().starts_with('#'), "no comment above `{key}`");
+            assert!(
+                lines[at - 1].trim_start().starts_with('#'),
+                "no comment above `{key}`"
+            );
         }
     }
 }

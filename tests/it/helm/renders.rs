@@ -51,11 +51,23 @@ fn the_decoder_finds_what_an_api_server_would_refuse() {
         ("minReadySeconds", "minreadyseconds", "unknown field"),
         ("replicas: 2", "replicas: two", "cannot unmarshal string"),
         ("replicas: 2", "replicas: 2\n  replicas: 3", "already set"),
-        ("runAsNonRoot: true", "runAsNonRoot: false", "not restricted"),
+        (
+            "runAsNonRoot: true",
+            "runAsNonRoot: false",
+            "not restricted",
+        ),
         ("drop: [ALL]", "drop: []", "not restricted"),
-        ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "writes to"),
+        (
+            "readOnlyRootFilesystem: true",
+            "readOnlyRootFilesystem: false",
+            "writes to",
+        ),
         ("weir:0.1.0", "weir:latest", "no fixed version"),
-        ("- name: admin\n              mountPath", "- name: other\n              mountPath", "not there"),
+        (
+            "- name: admin\n              mountPath",
+            "- name: other\n              mountPath",
+            "not there",
+        ),
         ("targetPort: data", "targetPort: http", "leads to no port"),
         ("apps/v1", "apps/v1beta1", "no kind"),
     ] {
@@ -114,7 +126,10 @@ fn the_admin_port_is_closed_to_all_but_those_that_are_named() {
     assert_eq!(closed[1]["ports"], json!([{"port": "admin"}]));
     assert_eq!(closed[1]["from"].as_array().unwrap().len(), 1, "{closed}");
     let component = "app.kubernetes.io/component";
-    assert_eq!(closed[1]["from"][0]["podSelector"]["matchLabels"][component], "test");
+    assert_eq!(
+        closed[1]["from"][0]["podSelector"]["matchLabels"][component],
+        "test"
+    );
     let peer = r#"networkPolicy.adminFrom=[{"ipBlock":{"cidr":"192.0.2.0/24"}}]"#;
     let open = policy(Chart::default().set(peer));
     assert_eq!(open[1]["from"][0]["ipBlock"]["cidr"], "192.0.2.0/24");
@@ -124,7 +139,10 @@ fn the_admin_port_is_closed_to_all_but_those_that_are_named() {
 fn autoscaling_and_a_number_of_replicas_do_not_fight() {
     let set = |chart: Chart| chart.object("StatefulSet", "weir")["spec"]["replicas"].clone();
     assert_eq!(set(Chart::default()), 2);
-    assert_eq!(set(Chart::default().set("autoscaling.enabled=true")), Value::Null);
+    assert_eq!(
+        set(Chart::default().set("autoscaling.enabled=true")),
+        Value::Null
+    );
 }
 
 #[test]

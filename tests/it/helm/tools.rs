@@ -101,7 +101,9 @@ impl Chart {
     /// The pod's only container.
     pub(super) fn container(&self, kubernetes: &str) -> Value {
         let objects = self.objects(kubernetes);
-        let set = objects.iter().find(|object| object["kind"] == "StatefulSet");
+        let set = objects
+            .iter()
+            .find(|object| object["kind"] == "StatefulSet");
         set.unwrap()["spec"]["template"]["spec"]["containers"][0].clone()
     }
 }
