@@ -297,3 +297,36 @@ fn every_value_is_described_in_its_file_and_in_the_readme() {
         }
     }
 }
+
+#[test]
+fn the_values_and_documents_of_the_guide_are_taken() {
+    let guide = source("docs/install.md");
+    let blocks: Vec<_> = guide.split("```yaml\n").skip(1).collect();
+    let blocks: Vec<_> = blocks
+        .iter()
+        .map(|b| b.split("```").next().unwrap())
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut values, mut documents) = (0, 0);
+    for block in blocks {
+        if block.starts_with("# values.yaml") {
+            let file = folder.path().join("values.yaml");
+            fs::write(&file, block).unwrap();
+            let chart = Chart {
+                values: Some(file),
+                arguments: Vec::new(),
+            };
+            assert!(!chart.objects(NEWEST).is_empty());
+            values += 1;
+        } else {
+            let name = block.lines().next().unwrap().trim_start_matches("# ");
+            let file = folder.path().join(format!("{name}.yaml"));
+            fs::write(&file, block).unwrap();
+            let output = command().arg("check").arg(&file).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{name}: {text}");
+            documents += 1;
+        }
+    }
+    assert!(values >= 2 && documents >= 1, "{values} {documents}");
+}
