@@ -96,6 +96,7 @@ impl World {
             documents: &documents,
             previous: None,
             run_samples: false,
+            listed: true,
         };
         let set = set::compile(&input).set.expect("the example compiles");
         let repo = set.repos.first_key_value().expect("it has a repo").1;

@@ -4,7 +4,6 @@
 //! Stop: unready → stop accepting → finish requests → flush → exit; every wait has a deadline.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::ingest;
 use crate::rollout::history::History;
 use crate::rollout::live::Live;
+use crate::rollout::source;
 use crate::rollout::{self, Rollout};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -43,7 +43,7 @@ struct App {
 }
 
 /// Runs the gateway until SIGTERM or SIGINT, or until a task fails.
-pub fn serve(settings: &Settings, documents: &Path) -> anyhow::Result<()> {
+pub fn serve(settings: &Settings, source: &source::Settings) -> anyhow::Result<()> {
     log::init(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -53,13 +53,13 @@ pub fn serve(settings: &Settings, documents: &Path) -> anyhow::Result<()> {
         .context("start the runtime")?;
     runtime.block_on(async {
         let stop = Stop::listen().context("listen to signals")?;
-        let app = App::build(settings, documents).await?;
+        let app = App::build(settings, source).await?;
         app.run(stop).await
     })
 }
 
 impl App {
-    async fn build(settings: &Settings, documents: &Path) -> anyhow::Result<Self> {
+    async fn build(settings: &Settings, source: &source::Settings) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&settings.state)
             .with_context(|| format!("make the state directory {}", settings.state.display()))?;
         let mut registry = Registry::default();
@@ -82,14 +82,15 @@ impl App {
             metrics.clone(),
         ));
         let rollout = Rollout::open(&rollout::Parts {
-            documents,
-            data: documents,
+            source,
+            data: &settings.data(),
             state: &settings.state,
             settings: &settings.rollout,
             delivery: &delivery,
             live: &live,
             history: &history,
             metrics: &metrics,
+            tasks: &tasks,
         })?;
         let admin = admin::State {
             live,

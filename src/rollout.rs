@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::center::directory;
 use crate::delivery::Delivery;
 use crate::rollout::bind::Binder;
 use crate::rollout::control::Control;
@@ -58,13 +57,13 @@ impl Default for Settings {
 }
 
 /// Why documents cannot be brought to life.
-pub type Error = directory::Error;
+pub type Error = source::Error;
 
 /// What a rollout is built from.
 #[derive(Debug)]
 pub struct Parts<'p> {
-    /// The directory of documents.
-    pub documents: &'p Path,
+    /// Where documents come from.
+    pub source: &'p source::Settings,
     /// Where relative paths of tables are looked for.
     pub data: &'p Path,
     /// The state directory.
@@ -79,6 +78,8 @@ pub struct Parts<'p> {
     pub history: &'p Arc<History>,
     /// The metrics.
     pub metrics: &'p Metrics,
+    /// Where what runs in the background is spawned.
+    pub tasks: &'p Tasks,
 }
 
 /// The rollout of one source, not yet running.
@@ -93,7 +94,7 @@ pub struct Rollout {
 impl Rollout {
     /// Opens the source; everything that can fail is done here.
     pub fn open(parts: &Parts<'_>) -> Result<Self, Error> {
-        let source = Source::directory(parts.documents)?;
+        let source = Source::open(parts.source, parts.state, parts.tasks)?;
         let retired = Retired::default();
         let publisher = Publisher {
             live: Arc::clone(parts.live),

@@ -3,7 +3,7 @@
 //! A TOML file, overridden by `WEIR_*` environment variables, overridden by flags. The variable of
 //! a setting is its path in upper case: `[data_port] max_connections` is
 //! `WEIR_DATA_PORT_MAX_CONNECTIONS`. Everything that can change while the process runs is a
-//! document, not a setting.
+//! document, not a setting. What people write most has a short variable too: [`SHORT`].
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,29 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::center::nacos;
+use crate::rollout::source;
 use crate::unit::Size;
 use crate::{admin, ingest, rollout, telemetry};
+
+/// Variables with a shorter name than their path.
+pub const SHORT: [(&str, &str); 3] = [
+    ("WEIR_NACOS", "WEIR_NACOS_URL"),
+    ("WEIR_NAMESPACE", "WEIR_NACOS_NAMESPACE"),
+    ("WEIR_GROUP", "WEIR_NACOS_GROUP"),
+];
 
 /// The settings of a process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The directory of documents.
+    /// The directory of documents; or `nacos`.
     pub documents: Option<PathBuf>,
+    /// The config center that documents come from; or `documents`.
+    pub nacos: nacos::Settings,
+    /// Where relative paths of tables are looked for (default: the directory of documents, or with
+    /// a config center the working directory).
+    pub data: Option<PathBuf>,
     /// Where the process keeps what must survive it.
     pub state: PathBuf,
     /// The address of the data port.
@@ -45,6 +59,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             documents: None,
+            nacos: nacos::Settings::default(),
+            data: None,
             state: "state".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin: SocketAddr::from(([127, 0, 0, 1], 9090)),
@@ -77,6 +93,9 @@ pub enum Error {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
+    /// No documents, or two places for them.
+    #[error("{0}")]
+    Source(&'static str),
     /// A value is not what it should be.
     #[error("setting `{path}` (variable {variable}): {message}")]
     Value {
@@ -89,6 +108,31 @@ pub enum Error {
     },
 }
 
+impl Settings {
+    /// Where documents come from.
+    pub fn source(&self) -> Result<source::Settings, Error> {
+        match (&self.documents, &self.nacos.url) {
+            (Some(documents), None) => Ok(source::Settings::Directory(documents.clone())),
+            (None, Some(_)) => Ok(source::Settings::Nacos(self.nacos.clone())),
+            (None, None) => Err(Error::Source(
+                "no documents: name a directory with --documents DIR (or WEIR_DOCUMENTS; \
+                 config-examples/quickstart is one), or a config center with --nacos URL \
+                 --namespace NS (or WEIR_NACOS, WEIR_NAMESPACE)",
+            )),
+            (Some(_), Some(_)) => Err(Error::Source(
+                "documents come from one place: name either a directory (--documents, \
+                 WEIR_DOCUMENTS) or a config center (--nacos, WEIR_NACOS), not both",
+            )),
+        }
+    }
+
+    /// Where relative paths of tables are looked for.
+    pub fn data(&self) -> PathBuf {
+        let given = self.data.clone().or_else(|| self.documents.clone());
+        given.unwrap_or_else(|| ".".into())
+    }
+}
+
 /// Reads the settings. `flags` are those given on the command line, by their path.
 pub fn load(
     file: Option<&Path>,
@@ -99,7 +143,10 @@ pub fn load(
     if let Some(path) = file {
         merge(&mut written, read(path)?);
     }
-    override_from_variables(&mut written, "", &variable);
+    override_from_variables(&mut written, "", &|name: &str| {
+        let short = SHORT.iter().find(|(_, long)| *long == name);
+        variable(name).or_else(|| variable(short?.0))
+    });
     merge(&mut written, Value::Object(flags));
     serde_path_to_error::deserialize(written).map_err(|error| {
         let path = error.path().to_string();
@@ -112,7 +159,7 @@ pub fn load(
     })
 }
 
-/// As TOML, for `--print-settings`. Secrets are references, so there is nothing to mask.
+/// As TOML, for `--print-settings`. Secrets are references, or masked.
 pub fn print(settings: &Settings) -> Result<String, toml::ser::Error> {
     toml::to_string(settings)
 }

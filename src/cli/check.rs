@@ -74,6 +74,7 @@ pub(super) fn compile(folder: &Path) -> anyhow::Result<Compilation> {
         documents: &documents,
         previous: None,
         run_samples: true,
+        listed: true,
     });
     check_switches(&documents, &mut compilation);
     check_tables(folder, &mut compilation);

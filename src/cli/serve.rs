@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use serde_json::{Map, Value};
 
 use crate::app;
@@ -14,9 +13,24 @@ use crate::settings;
 #[derive(Debug, clap::Args)]
 #[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
 pub(super) struct Arguments {
-    /// The directory of documents (WEIR_DOCUMENTS).
+    /// The directory of documents (WEIR_DOCUMENTS); or --nacos.
     #[arg(long, value_name = "DIR")]
     documents: Option<PathBuf>,
+    /// The config center that documents come from, http://HOST:PORT (WEIR_NACOS); or --documents.
+    /// Who logs in stands in WEIR_NACOS_USERNAME and WEIR_NACOS_PASSWORD_FILE (or
+    /// WEIR_NACOS_PASSWORD).
+    #[arg(long, value_name = "URL")]
+    nacos: Option<String>,
+    /// The namespace of this environment there, by its id (WEIR_NAMESPACE).
+    #[arg(long, value_name = "NS")]
+    namespace: Option<String>,
+    /// The group of all documents there (WEIR_GROUP; default WEIR).
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+    /// Where relative paths of tables are looked for (WEIR_DATA; default: the directory of
+    /// documents, or with --nacos the working directory).
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// The address of the data port (WEIR_LISTEN; default 127.0.0.1:8080).
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
@@ -46,11 +60,7 @@ pub(super) fn run(arguments: Arguments, output: Output) -> anyhow::Result<ExitCo
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let documents = settings.documents.clone().context(
-        "no documents: name a directory with --documents DIR (or WEIR_DOCUMENTS); \
-         config-examples/quickstart is one",
-    )?;
-    app::serve(&settings, &documents)?;
+    app::serve(&settings, &settings.source()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -62,10 +72,19 @@ impl Arguments {
             ("listen", self.listen),
             ("admin", self.admin),
             ("state", path(self.state)),
+            ("data", path(self.data)),
+        ];
+        let nacos = [
+            ("url", self.nacos),
+            ("namespace", self.namespace),
+            ("group", self.group),
         ];
         let given = |(name, value): (&str, Option<String>)| {
             value.map(|value| (name.to_owned(), Value::String(value)))
         };
-        flags.into_iter().filter_map(given).collect()
+        let mut flags: Map<_, _> = flags.into_iter().filter_map(given).collect();
+        let nacos: Map<_, _> = nacos.into_iter().filter_map(given).collect();
+        flags.insert("nacos".to_owned(), Value::Object(nacos));
+        flags
     }
 }

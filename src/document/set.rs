@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use crate::document::digest::{Checksum, Content, DataId, Digest};
 
 use crate::device;
-use crate::document::diagnostic::Diagnostic;
+use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::index::{Index, Kind};
 use crate::document::paths::Paths;
 use crate::document::set::attempt::Attempt;
@@ -43,6 +43,9 @@ pub struct Input<'a> {
     pub previous: Option<&'a Set>,
     /// Whether the samples of changed repos run: not for a set that has passed them before.
     pub run_samples: bool,
+    /// Whether `documents` are all that stand in the source, so that those which no index names are
+    /// worth a warning.
+    pub listed: bool,
 }
 
 /// What came of it.
@@ -178,6 +181,11 @@ impl Set {
     pub fn index(&self) -> &Index {
         &self.chosen.index
     }
+}
+
+/// The index of a text; `None` if it is wrong, which [`compile`] tells.
+pub fn index(content: &Content) -> Option<Index> {
+    choose::read_index(content, &mut Diagnostics::new(INDEX))
 }
 
 /// Compiles a set.

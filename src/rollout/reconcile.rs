@@ -6,11 +6,13 @@
 //! nothing at all: it is read beside everything else.
 
 mod command;
+mod past;
 mod prepare;
 mod start;
+mod swap;
 mod switches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin as PinBox;
@@ -35,6 +37,9 @@ use crate::rollout::store::{Pin, Store};
 use crate::sink;
 use crate::tasks::{Drained, Ended};
 use crate::telemetry::clock;
+
+/// How far behind its notices a config center's answers may be.
+const LAG: Duration = Duration::from_millis(300);
 
 /// Documents as the compiler takes them.
 type Documents = BTreeMap<DataId, Result<Content, String>>;
@@ -72,6 +77,8 @@ pub(super) struct Reconciler {
     waiting: Vec<Answer>,
     /// What stood in the source when it was last read; before the first read, what was saved.
     contents: Arc<Contents>,
+    /// The documents that were asked for then.
+    asked: Arc<BTreeSet<String>>,
     /// The same for the compiler.
     documents: Documents,
     /// Where `contents` are from.
@@ -83,8 +90,14 @@ pub(super) struct Reconciler {
     answers: Answers,
     asking: Option<Underway<(Wanted, Vec<Connected>)>>,
     reading: Option<Underway<WasRead>>,
+    /// Whether the source nudged, and what it gives may be behind its own word.
+    nudged: bool,
     /// Reads in a row of which something failed.
     failures: u32,
+    /// Documents without a good content whose history was looked through; until something changes.
+    looked_back: BTreeSet<DataId>,
+    /// Whether there is something to be tried again although nothing changed.
+    again: bool,
     ready: Ready,
     /// The set that is compiled from: what does not compile stays as it is there.
     previous: Option<Arc<Set>>,
@@ -131,6 +144,7 @@ impl Reconciler {
             commands: parts.commands,
             waiting: Vec::new(),
             contents: Arc::default(),
+            asked: Arc::default(),
             documents: Documents::new(),
             origin: Origin::Disk,
             pinned: None,
@@ -138,7 +152,10 @@ impl Reconciler {
             answers: Answers::default(),
             asking: None,
             reading: None,
+            nudged: false,
             failures: 0,
+            looked_back: BTreeSet::new(),
+            again: false,
             ready: Ready::default(),
             previous: None,
             set: None,
@@ -161,7 +178,10 @@ impl Reconciler {
             let idle = self.reading.is_none();
             tokio::select! {
                 () = stop.cancelled() => return Ok(Drained),
-                () = source.nudged(), if idle => self.read(),
+                () = source.nudged(), if idle => {
+                    self.nudged = true;
+                    self.read();
+                }
                 () = tokio::time::sleep_until(next), if idle => self.read(),
                 read = done(&mut self.reading) => {
                     self.reading = None;
@@ -179,13 +199,17 @@ impl Reconciler {
     }
 
     /// Until the next look without a nudge: the interval give or take 30 %, or the next moment at
-    /// which a switch ends; sooner while something cannot be read.
-    fn pause(&self) -> Duration {
+    /// which a switch ends; sooner while something cannot be read, or the nudge may have come
+    /// before what it told of.
+    fn pause(&mut self) -> Duration {
         let interval = self.settings.interval.duration();
         let interval = match self.failures {
             0 => interval,
             failures => interval.min(Duration::from_millis(500 << failures.min(5))),
         };
+        if std::mem::take(&mut self.nudged) && !self.source.is_local() {
+            return LAG;
+        }
         let spread = interval.mul_f64(0.6);
         let jitter = spread.mul_f64(f64::from(self.noticed.elapsed().subsec_nanos()) / 1e9);
         let regular = interval.saturating_sub(interval.mul_f64(0.3)) + jitter;
@@ -205,6 +229,7 @@ impl Reconciler {
     fn known(&self) -> Known {
         Known {
             contents: Arc::clone(&self.contents),
+            asked: Arc::clone(&self.asked),
             set: self.previous.clone(),
         }
     }
@@ -213,7 +238,14 @@ impl Reconciler {
     async fn take(&mut self, read: WasRead) {
         let now = clock::timestamp();
         let (contents, why) = match read {
-            Ok(Read { contents, stale }) => (Some(contents), stale),
+            Ok(Read {
+                contents,
+                asked,
+                stale,
+            }) => {
+                self.asked = Arc::new(asked);
+                (Some(contents), stale)
+            }
             Err(why) => (None, Some(why)),
         };
         self.failures = if why.is_some() { self.failures + 1 } else { 0 };
@@ -221,7 +253,8 @@ impl Reconciler {
         let changed = contents
             .filter(|contents| matches!(self.origin, Origin::Disk) || *contents != *self.contents);
         let ended = self.switches.next_until.is_some_and(|until| until <= now);
-        if changed.is_some() || ended || self.ready.files_changed(&self.base) {
+        let again = std::mem::take(&mut self.again);
+        if changed.is_some() || ended || again || self.ready.files_changed(&self.base) {
             self.noticed = Instant::now();
             if let Some(contents) = changed {
                 self.origin = Origin::Source;
@@ -247,6 +280,7 @@ impl Reconciler {
         }
         self.contents = Arc::new(contents);
         self.unready.clear();
+        self.looked_back.clear();
     }
 
     /// Compiles what stands in the source, or what this instance is pinned to, and makes live what
@@ -269,6 +303,9 @@ impl Reconciler {
             let Some(set) = set.or_else(before) else {
                 return self.refuse(News::of(compilation)).await;
             };
+            if self.look_back(&set).await {
+                continue;
+            }
             match self.make_ready(&set).await {
                 Ok(ready) => return self.go_live(set, ready, compilation).await,
                 Err(Obstacle::Asking) => return self.apply_switches().await,
@@ -288,11 +325,13 @@ impl Reconciler {
         let documents = self.to_compile();
         let previous = self.previous.clone();
         let run_samples = matches!(self.origin, Origin::Source) && self.pinned.is_none();
+        let listed = run_samples && self.source.is_local();
         let compile = move || {
             set::compile(&set::Input {
                 documents: &documents,
                 previous: previous.as_deref(),
                 run_samples,
+                listed,
             })
         };
         let started = Instant::now();
@@ -312,57 +351,6 @@ impl Reconciler {
             documents.insert(data_id.clone(), Err(why.clone()));
         }
         documents
-    }
-
-    async fn go_live(&mut self, set: Arc<Set>, ready: Ready, compilation: Compilation) {
-        let mut news = News::of(compilation);
-        let switches = self.compile_switches(&set, &mut news);
-        news.origin = self.origin_of_live();
-        let revision = self.publisher.bind(&set, &switches, &ready);
-        if matches!(news.origin, Origin::Source) {
-            self.save(&set, &revision.digest, news.state()).await;
-        }
-        self.publisher
-            .live(revision, &set.digest, news, self.noticed);
-        self.previous = Some(Arc::clone(&set));
-        self.set = Some(set);
-        self.ready = ready;
-        self.switches = switches;
-        self.answers.forget();
-        self.answer();
-    }
-
-    /// Where what goes live now is from.
-    fn origin_of_live(&self) -> Origin {
-        match self.pinned {
-            Some(_) => Origin::Pin,
-            None => self.origin,
-        }
-    }
-
-    /// Tells that nothing of a change goes live but its switches.
-    async fn refuse(&mut self, mut news: News) {
-        let live = self.set.clone();
-        match &live {
-            Some(set) => {
-                let switches = self.compile_switches(set, &mut news);
-                if self.as_before(&switches) {
-                    self.publisher.refused(Some(set), news, self.noticed);
-                } else {
-                    self.switch(set, switches, news).await;
-                }
-            }
-            None => self.publisher.refused(None, news, self.noticed),
-        }
-        self.answer();
-    }
-
-    /// Tells those who asked for a pin that its outcome is known.
-    fn answer(&mut self) {
-        for waiting in self.waiting.drain(..) {
-            // Who has gone away needs no answer.
-            let _gone = waiting.send(Ok(()));
-        }
     }
 }
 

@@ -71,6 +71,7 @@ fn compile(documents: &BTreeMap<DataId, Content>, previous: Option<&Set>) -> Com
         documents: &documents,
         previous,
         run_samples: false,
+        listed: false,
     })
 }
 

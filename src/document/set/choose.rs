@@ -33,7 +33,9 @@ impl Chosen {
                 };
                 out.extend(problems.into_vec());
                 let index = index?;
-                warn_unlisted(input, &index, out);
+                if input.listed {
+                    warn_unlisted(input, &index, out);
+                }
                 Some(Self {
                     index,
                     content: Some(content.clone()),
@@ -59,7 +61,7 @@ impl Chosen {
     }
 }
 
-fn read_index(content: &Content, out: &mut Diagnostics) -> Option<Index> {
+pub(super) fn read_index(content: &Content, out: &mut Diagnostics) -> Option<Index> {
     let tree = match text::parse(&content.text) {
         Ok(tree) => tree,
         Err(error) => {

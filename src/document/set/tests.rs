@@ -23,6 +23,7 @@ fn run(documents: &Documents, previous: Option<&Set>) -> Compilation {
         documents,
         previous,
         run_samples: true,
+        listed: true,
     })
 }
 

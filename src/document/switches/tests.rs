@@ -41,6 +41,7 @@ fn set() -> Set {
         documents: &documents,
         previous: None,
         run_samples: false,
+        listed: true,
     });
     assert_eq!(compilation.diagnostics, []);
     compilation.set.unwrap()

@@ -46,7 +46,9 @@ impl Reconciler {
         let read = Arc::clone(&self.source).read(known).await;
         let now = clock::timestamp();
         match read {
-            Ok(Read { contents, stale }) => {
+            Ok(Read {
+                contents, stale, ..
+            }) => {
                 self.publisher.reconciled(now, stale);
                 if self.pinned.is_none()
                     && let Some(previous) = self.previous.take().and_then(Arc::into_inner)

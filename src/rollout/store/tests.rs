@@ -22,6 +22,7 @@ fn compile(documents: &[(&str, &str)], previous: Option<&Set>) -> Set {
         documents: &documents,
         previous,
         run_samples: true,
+        listed: true,
     });
     compilation.set.unwrap()
 }
