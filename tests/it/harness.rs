@@ -2,6 +2,7 @@
 //! for its ports, Kafka clusters, and Redis.
 
 pub(crate) mod documents;
+pub(crate) mod faulty;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod kafka;

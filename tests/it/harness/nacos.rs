@@ -11,11 +11,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
-use weir::center::nacos::{Base, Error, Nacos as Client, Password, Row, Settings};
+use weir::center::nacos::{Base, Error, Kind, Nacos as Client, Password, Row, Settings};
 use weir::unit::TimeSpan;
 
 use super::documents::Documents;
-use super::{http, ports};
+use super::{eventually, http, ports};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/nacos/nacos.sh");
 
@@ -191,16 +191,21 @@ pub(crate) fn settings(url: &str, namespace: &str) -> Settings {
 
 impl Space {
     /// For the command line: `--nacos URL --namespace NAME`.
-    pub(crate) fn arguments(&self) -> [&str; 4] {
-        ["--nacos", &self.url, "--namespace", &self.name]
+    pub(crate) fn arguments(&self) -> [String; 4] {
+        ["--nacos", &self.url, "--namespace", &self.name].map(str::to_owned)
     }
 
-    /// Publishes whatever is there, as the console does when people press "publish".
+    /// Publishes whatever is there, as the console does when people press "publish". The embedded
+    /// database fails where two insert at the same moment and the machine is slow; people try again.
     pub(crate) async fn publish(&self, data_id: &str, content: &str) {
-        self.client
-            .publish(data_id, content, Base::Any)
-            .await
-            .unwrap();
+        eventually(60, "Nacos takes a document", || async {
+            match self.client.publish(data_id, content, Base::Any).await {
+                Ok(()) => Some(()),
+                Err(error) if matches!(error.kind, Kind::Failed { status: 500, .. }) => None,
+                Err(error) => panic!("{error}"),
+            }
+        })
+        .await;
     }
 
     /// Publishes every document of a folder under the name of its file, the index last.
