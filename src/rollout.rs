@@ -9,6 +9,7 @@ pub mod history;
 pub mod live;
 mod publish;
 mod reconcile;
+pub mod release;
 mod restore;
 mod retire;
 pub mod source;

@@ -79,6 +79,13 @@ pub enum Base {
     Absent,
 }
 
+impl Base {
+    /// A content as it was published.
+    pub fn of(content: &str) -> Self {
+        Self::Md5(reply::md5_of(content))
+    }
+}
+
 /// One row of a document's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {

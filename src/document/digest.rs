@@ -78,6 +78,20 @@ impl Digest {
         Self::new(&hex)
     }
 
+    /// Of a set: its documents by kind and name, and which URL paths map to which repo. Where the
+    /// documents stand, and whether entries are pinned, makes no other set.
+    pub fn of_set<'s>(
+        documents: impl IntoIterator<Item = (&'s str, &'s str, Checksum)>,
+        paths: impl IntoIterator<Item = (&'s str, &'s str)>,
+    ) -> Self {
+        let document = |(kind, name, sha256)| format!("{kind}\n{name}\n{sha256}");
+        let path = |(path, repo)| format!("path\n{path}\n{repo}");
+        let documents = documents.into_iter().map(document);
+        let mut parts: Vec<_> = documents.chain(paths.into_iter().map(path)).collect();
+        parts.sort();
+        Self::of(parts)
+    }
+
     /// The hex characters.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,6 +1,8 @@
 //! The index: which documents make up the set, under which names; which URL paths map to which
 //! repo. Moving it is a release.
 
+mod write;
+
 use std::collections::{BTreeMap, HashMap};
 
 use schemars::JsonSchema;
@@ -8,6 +10,7 @@ use serde::Deserialize;
 
 use crate::document::diagnostic::{At, Diagnostics};
 use crate::document::digest::{Checksum, DataId};
+use crate::document::moment::Moment;
 use crate::document::paths::Paths;
 use crate::pipeline::RepoName;
 
@@ -32,10 +35,30 @@ pub struct IndexForm {
     /// else the longest one above it.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
+    /// Who released it, when and why: written by `weir apply` and `weir rollback`. It says nothing
+    /// of the set, and is no part of its digest.
+    pub release: Option<ReleaseForm>,
+}
+
+/// Who released an index, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Release")]
+pub struct ReleaseForm {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// Why.
+    pub reason: String,
+    /// The digest of the set, where it was released.
+    pub of: String,
+    /// Of a rollback: the digest of the set that it took back.
+    pub undoes: Option<String>,
 }
 
 /// A document of the set.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Entry")]
 pub struct EntryForm {
@@ -49,6 +72,9 @@ pub struct EntryForm {
     /// entry floats: whatever stands there now counts.
     #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub sha256: Option<String>,
+    /// Of an entry that floated until `weir rollback` pinned it: the dataId that `weir float` lets
+    /// it follow again.
+    pub floated: Option<String>,
 }
 
 /// What a document is.
@@ -203,6 +229,9 @@ impl EntryForm {
             out.error(&at.field("name"), "the name is empty", NAMES);
         }
         check_data_id(&self.data_id, &at.field("data_id"), out);
+        if let Some(floated) = &self.floated {
+            check_data_id(floated, &at.field("floated"), out);
+        }
     }
 
     fn compile(&self, at: &At<'_>, out: &mut Diagnostics) -> Entry {

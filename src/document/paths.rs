@@ -15,6 +15,11 @@ impl Paths {
         Self(mapping.into_iter().map(boxed).collect())
     }
 
+    /// All of it, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RepoName)> {
+        self.0.iter().map(|(path, repo)| (&**path, repo))
+    }
+
     /// The repo of a path: of `/a/b/c`, what `/a/b/c`, `/a/b/`, `/a/b`, `/a/`, `/a` or `/` says, the
     /// first that there is.
     pub fn find(&self, path: &str) -> Option<&RepoName> {

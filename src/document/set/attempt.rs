@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::document::diagnostic::{At, Diagnostic, Diagnostics};
 use crate::document::digest::{Checksum, Content, DataId, Digest};
-use crate::document::index::{self, Kind};
+use crate::document::index::{self, Index, Kind};
 use crate::document::producers::ProducersForm;
 use crate::document::set::choose::Chosen;
 use crate::document::set::{Compilation, CompiledRepo, Entry, INDEX, Input, Set};
@@ -82,7 +82,7 @@ impl<'a> Attempt<'a> {
         }
         diagnostics.extend(self.diagnostics);
         let set = Set {
-            digest: digest(self.chosen.content.as_ref(), &self.entries),
+            digest: digest(&self.chosen.index, &self.entries),
             entries: self.entries,
             repos: self.repos,
             without_document: self.without_document,
@@ -218,14 +218,14 @@ fn read<F: DeserializeOwned, T>(
     made
 }
 
-/// Of the sorted list of names and digests.
-fn digest(index: Option<&Content>, entries: &[Entry]) -> Digest {
-    let named = |entry: &Entry| {
+/// Of the contents that are in force, and of the paths.
+fn digest(index: &Index, entries: &[Entry]) -> Digest {
+    let in_force = entries.iter().filter_map(|entry| {
         let sha256 = entry.sha256?;
-        Some(format!("{}\n{}\n{sha256}", entry.kind.as_str(), entry.name))
-    };
-    let mut parts: Vec<_> = entries.iter().filter_map(named).collect();
-    parts.extend(index.map(|index| format!("index\n\n{}", index.sha256)));
-    parts.sort();
-    Digest::of(parts)
+        Some((entry.kind.as_str(), entry.name.as_str(), sha256))
+    });
+    Digest::of_set(
+        in_force,
+        index.paths.iter().map(|(path, repo)| (path, repo.as_str())),
+    )
 }

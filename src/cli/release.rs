@@ -1,0 +1,244 @@
+//! Carrying a release out: contents first, then the index by compare-and-swap, which is the release;
+//! then what floats. Nothing before the swap is read by any instance.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::center::nacos::{Base, Nacos};
+use crate::cli::Usage;
+use crate::cli::nacos::stood;
+use crate::document::digest::{Content, DataId};
+use crate::document::index::{IndexForm, ReleaseForm};
+use crate::document::set::INDEX;
+use crate::rollout::release::{Release, read_index};
+use crate::telemetry::clock;
+
+/// How long what was written may take to be seen where instances read.
+const SEEN_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Who does it, and why: both are written into the index.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Who and why")]
+pub(super) struct Why {
+    /// Why; asked for on a terminal.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who; without it the name of the user who is logged in.
+    #[arg(long, value_name = "NAME", env = "WEIR_BY")]
+    by: Option<String>,
+}
+
+/// Somebody else moved the index first: nothing of ours is read by any instance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.told())]
+pub(super) struct Lost {
+    /// What the winner wrote about it, if anything.
+    pub(super) winner: Option<ReleaseForm>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Done {
+    /// The digest of the set.
+    pub(super) set: String,
+    /// The version of the index.
+    pub(super) version: u64,
+    /// The documents that were written, in this order.
+    pub(super) written: Vec<String>,
+    /// What did not go as it should, after the release had gone live.
+    pub(super) notes: Vec<String>,
+}
+
+impl Why {
+    /// Who, when and why; asks on a terminal.
+    pub(super) fn form(&self, of: &str, undoes: Option<String>) -> anyhow::Result<ReleaseForm> {
+        Ok(ReleaseForm {
+            by: self.who(),
+            at: now().into(),
+            reason: self.reason()?,
+            of: of.to_owned(),
+            undoes,
+        })
+    }
+
+    /// Of what is only tried: nobody need say why.
+    pub(super) fn unsaid(&self, of: &str) -> ReleaseForm {
+        ReleaseForm {
+            by: self.who(),
+            at: now().into(),
+            reason: self.reason.clone().unwrap_or_default(),
+            of: of.to_owned(),
+            undoes: None,
+        }
+    }
+
+    fn who(&self) -> String {
+        let variable = |name: &str| std::env::var(name).ok();
+        let names = ["USER", "LOGNAME", "WEIR_NACOS_USERNAME"];
+        let known = self
+            .by
+            .clone()
+            .or_else(|| names.into_iter().find_map(variable));
+        known
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    fn reason(&self) -> anyhow::Result<String> {
+        let given = self.reason.clone().unwrap_or_default();
+        if !given.trim().is_empty() {
+            return Ok(given.trim().to_owned());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Usage("say why, with --reason TEXT".to_owned()).into());
+        }
+        let mut out = anstream::stderr();
+        write!(out, "Why? ")
+            .and_then(|()| out.flush())
+            .context("ask for the reason")?;
+        let mut line = String::new();
+        io::stdin()
+            .read_line(&mut line)
+            .context("read the reason")?;
+        ensure!(!line.trim().is_empty(), "nothing is done without a reason");
+        Ok(line.trim().to_owned())
+    }
+}
+
+/// To the second: it is for people.
+fn now() -> Timestamp {
+    let now = clock::timestamp();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+impl Lost {
+    fn told(&self) -> String {
+        let who = match &self.winner {
+            Some(winner) => format!(
+                "{} released {} at {}: {}",
+                winner.by, winner.of, winner.at, winner.reason
+            ),
+            None => "somebody changed the index, without saying who or why".to_owned(),
+        };
+        format!(
+            "lost the race for the index: {who}; nothing of this release is live, look at theirs and try again"
+        )
+    }
+}
+
+/// Carries a release out.
+pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Result<Done> {
+    let mut done = Done {
+        set: release.digest.to_string(),
+        ..Done::default()
+    };
+    for (id, content) in &release.addressed {
+        if put_addressed(nacos, id, content).await? {
+            done.written.push(id.to_string());
+        }
+    }
+    let mut text = release.index.to_yaml();
+    swap(nacos, &text, release.base.clone()).await?;
+    done.version = release.index.version;
+    done.written.push(INDEX.to_owned());
+    if let Some(follow) = &release.follow {
+        let mut index = follow.index.clone();
+        for (id, content, base) in &follow.documents {
+            match put_floating(nacos, id, content, base.clone()).await {
+                Ok(()) => done.written.push(id.to_string()),
+                Err(error) => {
+                    stay_pinned(&mut index, &release.index, id);
+                    let note = format!("{id} stays pinned, until `weir float`: {error:#}");
+                    done.notes.push(note);
+                }
+            }
+        }
+        let (base, last) = (Base::of(&text), index.to_yaml());
+        match swap(nacos, &last, base).await {
+            Ok(()) => {
+                text = last;
+                done.written.push(INDEX.to_owned());
+            }
+            Err(error) => done.notes.push(format!("entries stay pinned: {error:#}")),
+        }
+    }
+    let stands = stood(nacos, INDEX).await?;
+    if stands.is_none_or(|stands| *stands.content.text != *text) {
+        done.notes
+            .push("the index has been changed again since".to_owned());
+    }
+    Ok(done)
+}
+
+/// Moves the index. Who loses learns who won.
+async fn swap(nacos: &Nacos, text: &str, base: Base) -> anyhow::Result<()> {
+    match nacos.publish(INDEX, text, base).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_conflict() => {
+            let stands = stood(nacos, INDEX).await?;
+            let form = stands.and_then(|stood| read_index(&stood.content).ok());
+            let winner = form.and_then(|form| form.release);
+            Err(Lost { winner }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes a content under a dataId that is its own; true if it was not there.
+async fn put_addressed(nacos: &Nacos, id: &DataId, content: &Content) -> anyhow::Result<bool> {
+    for _ in 0..2 {
+        if let Some(stood) = stood(nacos, id.as_str()).await? {
+            ensure!(
+                stood.content == *content,
+                "{id} holds another content than its name says; delete it in Nacos' console"
+            );
+            return Ok(false);
+        }
+        match nacos
+            .publish(id.as_str(), &content.text, Base::Absent)
+            .await
+        {
+            Ok(()) => return Ok(true),
+            // Somebody released the same content at this moment.
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("{id} is written and deleted by somebody else at the same time")
+}
+
+/// Writes what an entry will follow, and waits until instances can see it.
+async fn put_floating(
+    nacos: &Nacos,
+    id: &DataId,
+    content: &Content,
+    base: Base,
+) -> anyhow::Result<()> {
+    match nacos.publish(id.as_str(), &content.text, base).await {
+        Ok(()) => {}
+        Err(error) if error.is_conflict() => bail!("somebody else changed it meanwhile"),
+        Err(error) => return Err(error.into()),
+    }
+    let seen = async {
+        while nacos.read(id.as_str()).await?.as_deref() != Some(&*content.text) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        anyhow::Ok(())
+    };
+    let within = tokio::time::timeout(SEEN_WITHIN, seen).await;
+    within.context("it was written, and is not seen where instances read")?
+}
+
+/// Leaves the entry of a document as the first index has it.
+fn stay_pinned(index: &mut IndexForm, first: &IndexForm, id: &DataId) {
+    for (entry, pinned) in index.documents.iter_mut().zip(&first.documents) {
+        if entry.data_id == id.as_str() {
+            *entry = pinned.clone();
+        }
+    }
+}
