@@ -11,11 +11,11 @@ use crate::harness::load::{Ledger, Load};
 use crate::harness::{eventually, scale, soak};
 
 /// No request may take a second; a machine that is busy with other things gets four.
-const PATIENCE: Duration = Duration::from_secs(4);
-const FILES: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
+pub(crate) const FILES: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
 
 /// Three events of kind `a` and seven of kind `b`.
-fn kinds(connection: usize, batch: usize) -> Vec<String> {
+pub(crate) fn kinds(connection: usize, batch: usize) -> Vec<String> {
     let kind = |place| if place < 3 { "a" } else { "b" };
     (0..10)
         .map(|place| {
@@ -28,10 +28,10 @@ fn kinds(connection: usize, batch: usize) -> Vec<String> {
 }
 
 /// What a live revision takes of `kinds`, by its digest.
-type Taken = HashMap<String, u64>;
+pub(crate) type Taken = HashMap<String, u64>;
 
 /// A repo of which even versions take the events of kind `a`, odd ones those of kind `b`.
-fn by_kind(version: usize) -> String {
+pub(crate) fn by_kind(version: usize) -> String {
     let kind = if version.is_multiple_of(2) { "a" } else { "b" };
     format!(
         "version: {version}\nconstraint: {{ field: kind, eq: {kind} }}\n\
@@ -39,12 +39,12 @@ fn by_kind(version: usize) -> String {
     )
 }
 
-fn taken(version: usize) -> u64 {
+pub(crate) fn taken(version: usize) -> u64 {
     if version.is_multiple_of(2) { 3 } else { 7 }
 }
 
 /// Wrong in a way of its own each time.
-fn broken(version: usize) -> &'static str {
+pub(crate) fn broken(version: usize) -> &'static str {
     match version / 10 % 5 {
         0 => "version: [",
         1 => "version: 1\nconstraint: { field: kind, equals: a }\n",
@@ -56,7 +56,7 @@ fn broken(version: usize) -> &'static str {
     }
 }
 
-fn assert_held(revision: &Revision, live: &str, version: usize) {
+pub(crate) fn assert_held(revision: &Revision, live: &str, version: usize) {
     assert!(
         ["held", "refused"].contains(&revision.state()),
         "change {version}: {revision:?}"
@@ -74,7 +74,7 @@ fn assert_held(revision: &Revision, live: &str, version: usize) {
 }
 
 /// Every reply names a revision that was live, and has the outcome of that revision.
-fn assert_fits(ledger: &Ledger, live: &Taken) {
+pub(crate) fn assert_fits(ledger: &Ledger, live: &Taken) {
     assert!(!ledger.answers.is_empty());
     for answer in &ledger.answers {
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -149,7 +149,7 @@ async fn at_rest(gateway: &Gateway) -> Resources {
     gateway.resources()
 }
 
-fn report(what: &str, ledger: &Ledger) {
+pub(crate) fn report(what: &str, ledger: &Ledger) {
     if soak() {
         println!(
             "{what}: {} requests, slowest {:?}",
@@ -203,14 +203,14 @@ async fn a_repo_document_changes_under_load_without_harm() {
 }
 
 /// A repo with a validator that rejects the events of kind `a`, unless it is switched.
-const SWITCHED: &str = "\
+pub(crate) const SWITCHED: &str = "\
 version: 1
 validate: [ { name: kind, kind: condition, condition: { field: kind, eq: b }, mode: enforce } ]
 route: [ { otherwise: { producer: files, topic: events } } ]
 ";
 
 /// What the switches of this version take; each differs from the right one before it.
-fn switched(version: usize) -> u64 {
+pub(crate) fn switched(version: usize) -> u64 {
     if (version - version / 10).is_multiple_of(2) {
         10
     } else {
@@ -218,7 +218,7 @@ fn switched(version: usize) -> u64 {
     }
 }
 
-fn switches(version: usize) -> String {
+pub(crate) fn switches(version: usize) -> String {
     let mode = match (version % 10, switched(version)) {
         (0, _) => "sometimes",
         (_, 10) => "off",

@@ -29,6 +29,7 @@ mod kafka;
 mod live_changes;
 mod nacos_client;
 mod nacos_facts;
+mod nacos_live;
 mod nacos_outages;
 mod restarts;
 mod serving;

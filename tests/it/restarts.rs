@@ -13,7 +13,7 @@ use crate::harness::{eventually, scale, soak};
 const FILES: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
 
 /// A repo that sends to a topic of its version.
-fn repo(version: usize) -> String {
+pub(crate) fn repo(version: usize) -> String {
     format!(
         "version: {version}\nroute: [ {{ otherwise: {{ producer: files, topic: v{version} }} }} ]\n"
     )
@@ -30,7 +30,7 @@ fn index(version: usize) -> String {
     )
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     use sha2::Digest;
     let sum = sha2::Sha256::digest(text.as_bytes());
     sum.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -52,7 +52,7 @@ async fn topics(gateway: &Gateway, name: &str) -> String {
     explained.to_string()
 }
 
-async fn serves(gateway: &Gateway, name: &str, version: usize) {
+pub(crate) async fn serves(gateway: &Gateway, name: &str, version: usize) {
     let explained = topics(gateway, name).await;
     assert!(
         explained.contains(&format!("\"v{version}\"")),

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::documents::Documents;
 use super::http::{self, Reply};
 use super::metrics::Metrics;
+use super::nacos::Space;
 use super::{eventually, ports};
 
 pub(crate) struct Gateway {
@@ -73,6 +74,33 @@ impl Gateway {
             client: http::client(),
             operator: http::client_without_pool(),
         }
+    }
+
+    /// Starts the program with documents from a namespace of Nacos, and does not wait.
+    pub(crate) fn spawn_on(space: &Space) -> Self {
+        let source = space.arguments();
+        Self::spawn_from(&source, Documents::empty(), |_| {})
+    }
+
+    /// Starts the program with documents from a namespace of Nacos, and waits until it is ready.
+    pub(crate) async fn start_on(space: &Space) -> Self {
+        let gateway = Self::spawn_on(space);
+        gateway.until_ready().await;
+        gateway
+    }
+
+    /// Publishes a document and waits for the outcome.
+    pub(crate) async fn publish(&self, space: &Space, data_id: &str, text: &str) -> Revision {
+        let before = self.revision().await;
+        space.publish(data_id, text).await;
+        self.outcome_after(&before).await
+    }
+
+    /// What is answered to the question whether it is ready.
+    pub(crate) async fn readiness(&self) -> Option<(u16, String)> {
+        let answer = self.operator.get(self.admin_url("/readyz")).send().await;
+        let answer = answer.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     /// Ends the process as a power cut does.
