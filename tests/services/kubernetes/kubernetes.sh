@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A real helm, and a program that decodes what it renders as an API server would (main.go).
 #   kubernetes.sh fetch             build both from source with Go; what is built already is kept
-#   kubernetes.sh helm ARGUMENT…    run helm; the one on the PATH, if it is a version 3
+#   kubernetes.sh helm ARGUMENT…    run helm; the one on the PATH, if it is 3.18 or a later 3
 #   kubernetes.sh decode < YAML     decode rendered objects strictly, check them, print them as JSON
 #   kubernetes.sh json < YAML       print one YAML document as JSON
 # go.mod and go.sum pin what is built. A Go from 1.21 on brings the version that go.mod names itself.
@@ -24,7 +24,7 @@ build() { # FILE PACKAGE
   (cd "$here" && GOTOOLCHAIN=auto CGO_ENABLED=0 go build -ldflags=-s -mod=readonly -trimpath -o "$1.$$" "$2")
   mv "$1.$$" "$1"
 }
-own_helm() { helm version --short 2> /dev/null | grep -q '^v3\.'; }
+own_helm() { helm version --short 2> /dev/null | grep -Eq '^v3\.(1[89]|[2-9][0-9])'; }
 
 case ${1:-} in
   fetch) own_helm || build "$helm" helm.sh/helm/v3/cmd/helm; build "$decoder" . ;;
