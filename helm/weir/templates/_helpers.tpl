@@ -92,10 +92,15 @@ labels:
 
 {{/* The settings: what people gave, and what the chart derives. */}}
 {{- define "weir.settings" -}}
-{{- $owner := dict "listen" "it is derived from ipFamily" "admin" "it is the pod's address" "state" "it is the volume of persistence" "instance" "it is the pod's name" "documents" "set documents.source and documents.files" "nacos" "set nacos.url" "namespace" "set nacos.namespace" "group" "set nacos.group" -}}
+{{- $owner := dict "listen" "it is derived from ipFamily" "admin" "it is the pod's address" "state" "it is the volume of persistence" "instance" "it is the pod's name" "documents" "set documents.source and documents.files" -}}
 {{- range $name, $instead := $owner -}}
 {{- if hasKey $.Values.settings $name -}}
 {{- fail (printf "settings.%s is set by the chart: %s" $name $instead) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $value := default dict .Values.settings.nacos -}}
+{{- if ne $name "deadline" -}}
+{{- fail (printf "settings.nacos.%s is set by the chart: set nacos.url, namespace, group or existingSecret" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- if dig "data_port" "drain" "" .Values.settings -}}

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::tools::{Chart, NEWEST, chart, charts, folder, json};
+use super::tools;
+use super::tools::{Chart, NEWEST, chart, charts, folder};
 use crate::harness::documents::Documents;
 use crate::harness::gateway::{Gateway, command};
 
@@ -30,8 +31,6 @@ fn set_up(chart: &Chart, folder: &Path, command: &mut Command) {
         let argument = argument.as_str().unwrap();
         command.arg(argument.replace("/etc/weir/weir.toml", file.to_str().unwrap()));
     }
-    let password = folder.join("password");
-    fs::write(&password, "from-a-file").unwrap();
     let ip = if chart.name() == "full-values" {
         "fd00::7"
     } else {
@@ -40,7 +39,6 @@ fn set_up(chart: &Chart, folder: &Path, command: &mut Command) {
     for variable in container["env"].as_array().unwrap() {
         let name = variable["name"].as_str().unwrap();
         let value = match variable["value"].as_str() {
-            Some("/etc/weir/nacos/password") => password.to_str().unwrap().to_owned(),
             Some(value) => value.replace("$(POD_IP)", ip),
             None => format!("value-of-{name}"),
         };
@@ -62,6 +60,7 @@ fn the_settings_of_every_set_of_values_are_settings_of_the_program() {
         assert!(output.status.success(), "{}: {errors}", chart.name());
         let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
         let full = chart.name() == "full-values";
+        let with_login = full || chart.name() == "nacos-values";
         let (listen, admin, drain) = match full {
             true => ("[::]:8080", "[fd00::7]:9090", "30 s"),
             false => ("0.0.0.0:8080", "10.1.2.3:9090", "15 s"),
@@ -75,7 +74,26 @@ fn the_settings_of_every_set_of_values_are_settings_of_the_program() {
             settings["admin_port"]["token"],
             "file:/etc/weir/admin/token"
         );
+        let nacos = &settings["nacos"];
+        if chart.name() == "files-values" {
+            assert_eq!(settings["documents"], "/etc/weir/documents");
+            assert_eq!(nacos["url"], Value::Null);
+        } else {
+            assert_eq!(settings["documents"], Value::Null);
+            assert_eq!(nacos["namespace"], if with_login { "prod" } else { "weir" });
+        }
+        let file = |name: &str| match with_login {
+            true => json!(format!("/etc/weir/nacos/{name}")),
+            false => Value::Null,
+        };
+        assert_eq!(nacos["username_file"], file("username"));
+        assert_eq!(nacos["password_file"], file("password"));
+        assert_eq!([&nacos["username"], &nacos["password"]], [&Value::Null; 2]);
         if full {
+            let url = "http://nacos-0.config:8848,http://nacos-1.config:8848";
+            assert_eq!(nacos["url"], url);
+            assert_eq!(nacos["group"], "EVENTS");
+            assert_eq!(nacos["deadline"], "5 s");
             assert_eq!(settings["records_in_flight"], "512 MiB");
         }
         if chart.name() == "nacos-values" {
@@ -233,7 +251,7 @@ fn alerts_look_at_metrics_that_the_program_has() {
 
 #[test]
 fn chart_image_and_program_have_one_version() {
-    let chart = json(&source("helm/weir/Chart.yaml"));
+    let chart = tools::json(&source("helm/weir/Chart.yaml"));
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
     let image = Chart::default().container(NEWEST)["image"].clone();
     assert_eq!(image, format!("weir:{}", env!("CARGO_PKG_VERSION")));
@@ -260,7 +278,7 @@ fn leaves(value: &Value, path: &str, into: &mut Vec<String>) {
 fn every_value_is_described_in_its_file_and_in_the_readme() {
     let values = fs::read_to_string(folder().join("values.yaml")).unwrap();
     let mut paths = Vec::new();
-    leaves(&json(&values), "", &mut paths);
+    leaves(&tools::json(&values), "", &mut paths);
     assert!(paths.len() > 70, "{paths:?}");
     let readme = fs::read_to_string(folder().join("README.md")).unwrap();
     for path in &paths {

@@ -80,9 +80,10 @@ const WRONG: &[(&str, &str)] = &[
         "settings.documents is set by the chart: set documents.source",
     ),
     (
-        "settings.nacos=\"http://nacos\"",
-        "settings.nacos is set by the chart: set nacos.url",
+        "settings.nacos.url=\"http://nacos\"",
+        "settings.nacos.url is set by the chart: set nacos.url",
     ),
+    ("settings.nacos=\"http://nacos\"", "/settings/nacos"),
     // What the chart derives.
     (
         "settings.listen=\"0.0.0.0:1\"",
