@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use weir::device::{self, Devices};
 use weir::document::digest::{Content, DataId};
@@ -117,8 +118,12 @@ impl World {
                 ip: Some(Arc::new(tables::load(&spec).expect("the table loads"))),
             },
             device: repo.device.clone(),
-            devices: Devices::open(&device::Spec { map, secret: None })
-                .expect("it needs no secret"),
+            devices: Devices::alone(&device::Spec {
+                map,
+                secret: None,
+                cache: Devices::CACHE,
+            })
+            .expect("it needs no secret"),
             tracking: bodies(&corpus::tracking(BATCH * BATCHES)),
             cdn: bodies(&corpus::cdn(BATCH * BATCHES)),
         };
@@ -188,7 +193,9 @@ impl World {
             return (batch, nothing());
         }
         if let Some(step) = &self.device {
-            self.devices.attribute(step, &mut batch, context.received);
+            let attribute = self.devices.attribute(step, &mut batch, context.received);
+            let attributed = attribute.now_or_never();
+            drop(attributed.expect("a map in memory never waits"));
         }
         if last == "device" {
             return (batch, nothing());

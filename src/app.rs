@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin;
 use crate::delivery::{self, Delivery};
+use crate::device;
 use crate::gateway::Gateway;
 use crate::ingest;
 use crate::rollout::history::History;
@@ -87,6 +88,7 @@ impl App {
             state: &settings.state,
             settings: &settings.rollout,
             delivery: &delivery,
+            devices: &device::Opener::new(&metrics, &tasks),
             live: &live,
             history: &history,
             metrics: &metrics,

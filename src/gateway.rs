@@ -17,13 +17,14 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::delivery::{Delivery, Stamp};
-use crate::event::{ClientIp, Pool, Records};
+use crate::device::{Attributed, Origin};
+use crate::event::{Batch, ClientIp, Pool, Records};
 use crate::gateway::explain::Explanation;
 use crate::gateway::handover::Handover;
 use crate::gateway::receipt::Receipt;
 use crate::gateway::shadow::Shadows;
 use crate::gateway::stopwatch::{Stage, Stopwatch};
-use crate::pipeline::{Context, decode};
+use crate::pipeline::{Context, Pipeline, decode};
 use crate::rollout::live::{Live, Repo, Revision};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -106,7 +107,7 @@ impl Gateway {
         held: H,
     ) -> Result<Receipt, decode::Error> {
         let (repo, stamp) = (request.repo, request.stamp());
-        let devices = &request.revision.devices;
+        let revision = request.revision;
         let pipeline = &repo.pipeline;
         let mut watch = Stopwatch::new(&self.metrics, request.id);
         let (context, body) = request.context(&self.instance);
@@ -123,13 +124,8 @@ impl Gateway {
         });
         watch.time(Stage::Enrich, || pipeline.enrich(&mut batch, &context));
         watch.time(Stage::Validate, || pipeline.validate(&mut batch, &context));
-        if let Some(step) = &repo.device {
-            let attribute = || devices.attribute(step, &mut batch, context.received);
-            let counts = watch.time(Stage::Device, attribute);
-            for (status, events) in counts.by_status() {
-                repo.meter.attributed(status.as_str(), events);
-            }
-        }
+        let attribute = attribute(revision, repo, &mut batch, &context);
+        let attributed = watch.wait(Stage::Device, attribute).await;
         let mut records = Records {
             buffer: self.pool().text(0),
             items: Vec::new(),
@@ -137,6 +133,9 @@ impl Gateway {
         watch.time(Stage::Route, || {
             pipeline.route_to(&mut records, &mut batch, &context);
         });
+        if let Some(step) = &repo.device {
+            attributed.report(step, &origin(pipeline, &context), &mut records);
+        }
 
         if !books::covered(&batch, &records) {
             self.metrics.books_unbalanced.inc();
@@ -158,12 +157,40 @@ impl Gateway {
 
 impl Gateway {
     /// Tells what would become of a request, and does nothing of it.
-    pub fn explain(&self, request: Request<'_>) -> Result<Explanation, decode::Error> {
+    pub async fn explain(&self, request: Request<'_>) -> Result<Explanation, decode::Error> {
         let (repo, devices) = (request.repo, &request.revision.devices);
         let (context, body) = request.context(&self.instance);
         let device = repo.device.as_ref().map(|step| (devices, step));
         let headers = |target| repo.destinations.headers(target);
-        explain::explain(&repo.pipeline, device, body, &context, headers)
+        explain::explain(&repo.pipeline, device, body, &context, headers).await
+    }
+}
+
+/// Finds the devices of a batch, where its repo asks for them.
+async fn attribute(
+    revision: &Revision,
+    repo: &Repo,
+    batch: &mut Batch,
+    context: &Context<'_>,
+) -> Attributed {
+    let Some(step) = &repo.device else {
+        return Attributed::default();
+    };
+    let devices = &revision.devices;
+    let attributed = devices.attribute(step, batch, context.received).await;
+    for (status, events) in attributed.counts.by_status() {
+        repo.meter.attributed(status.as_str(), events);
+    }
+    attributed
+}
+
+/// What records about devices tell of their request.
+fn origin<'c>(pipeline: &'c Pipeline, context: &Context<'c>) -> Origin<'c> {
+    Origin {
+        repo: pipeline.plan.repo.as_str(),
+        batch: context.batch,
+        revision: context.revision,
+        received: context.received,
     }
 }
 

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::Delivery;
+use crate::device;
 use crate::rollout::bind::Binder;
 use crate::rollout::control::Control;
 use crate::rollout::history::History;
@@ -73,6 +74,8 @@ pub struct Parts<'p> {
     pub settings: &'p Settings,
     /// Where records go.
     pub delivery: &'p Delivery,
+    /// What device maps are opened with.
+    pub devices: &'p device::Opener,
     /// The pointer that is stored.
     pub live: &'p Arc<Live>,
     /// What is told of it.
@@ -103,6 +106,7 @@ impl Rollout {
             retired: retired.clone(),
             binder: Binder {
                 delivery: parts.delivery.clone(),
+                devices: parts.devices.clone(),
                 metrics: parts.metrics.clone(),
             },
             metrics: parts.metrics.clone(),

@@ -73,7 +73,7 @@ pub(super) async fn run(
         key: None,
         id: "explain",
     };
-    let explained = state.gateway.explain(request);
+    let explained = state.gateway.explain(request).await;
     explained
         .map(Json)
         .map_err(|error| refused("body", error.to_string()))

@@ -92,7 +92,11 @@ fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
     let body = body(&arguments.event)?;
     let devices = devices(&set);
     let device = repo.device.as_ref().map(|step| (&devices, step));
-    explain::explain(&pipeline, device, body, &context, headers)
+    let explained = explain::explain(&pipeline, device, body, &context, headers);
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .context("start the runtime")?
+        .block_on(explained)
         .context("the body cannot be decoded")
 }
 
@@ -125,7 +129,7 @@ fn devices(set: &Set) -> Devices {
         secret: None,
         ..spec.clone()
     };
-    let opened = Devices::open(spec).or_else(|_| Devices::open(&without_secret));
+    let opened = Devices::alone(spec).or_else(|_| Devices::alone(&without_secret));
     opened.unwrap_or_default()
 }
 

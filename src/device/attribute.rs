@@ -1,12 +1,18 @@
 //! Attributing the events of a batch to devices: one look-up for each distinct device of it.
 
-use hashbrown::{HashMap, HashSet};
+mod gather;
+
+use std::time::Instant;
+
 use jiff::Timestamp;
 
+use crate::device::attribute::gather::{Gathered, unite};
+use crate::device::digest::{Key, Keys};
 use crate::device::identifier::Kind;
-use crate::device::resolve::{Identifier, Resolved};
-use crate::device::{Devices, Open, Status, Step};
-use crate::event::{Batch, EventMut, Fate, Json, Span};
+use crate::device::lookup::{Mode, Moment};
+use crate::device::report::Report;
+use crate::device::{Devices, Open, Resolved, Status, Step, WhenUnavailable};
+use crate::event::{Batch, EventMut, Json, Reason, Span};
 
 /// How the events of a batch were attributed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,71 +42,82 @@ impl Counts {
     }
 }
 
-/// A device of the batch.
-struct Distinct {
-    resolved: Resolved,
-    /// The event that was looked up: only it can be the device's first.
-    first: usize,
+/// What came of attributing a batch.
+#[derive(Debug, Default)]
+pub struct Attributed {
+    /// How its events were attributed.
+    pub counts: Counts,
+    /// Devices of which a topic is told.
+    pub(super) reports: Vec<Report>,
 }
 
 impl Devices {
     /// Writes the device's id, whether it is new, and how it was found, into every event that is
-    /// still on its way. What the client wrote there does not stay.
-    pub fn attribute(&self, step: &Step, batch: &mut Batch, received: Timestamp) -> Counts {
-        let day = u32::try_from(received.as_second() / 86_400).unwrap_or(0);
-        self.attribute_by(step, batch, |open, identifiers, event| {
-            open.resolve(identifiers, event, day)
-        })
-    }
-
-    /// Writes what [`Devices::attribute`] would write now, and remembers nothing.
-    pub fn foresee(&self, step: &Step, batch: &mut Batch) -> Counts {
-        self.attribute_by(step, batch, Open::foresee)
-    }
-
-    fn attribute_by(
+    /// still on its way. What the client wrote there does not stay. Waits for the map only where it
+    /// must be asked, and at most until its deadline.
+    pub async fn attribute(
         &self,
         step: &Step,
         batch: &mut Batch,
-        resolve: impl Fn(&Open, &[Identifier<'_>], &[u8]) -> Resolved,
-    ) -> Counts {
-        let mut distinct: Vec<Distinct> = Vec::new();
-        let mut by_written: HashMap<Box<[u8]>, usize> = HashMap::new();
-        // Of each event the device, as an index; of one that left none.
-        let mut devices = vec![usize::MAX; batch.events().len()];
-        let mut written = Vec::new();
-        for (index, device) in devices.iter_mut().enumerate() {
-            if batch.events()[index].fate != Fate::Live {
-                continue;
+        received: Timestamp,
+    ) -> Attributed {
+        self.run(Mode::Remember, step, batch, received).await
+    }
+
+    /// Writes what [`Devices::attribute`] would write now, and remembers nothing.
+    pub async fn foresee(&self, step: &Step, batch: &mut Batch, received: Timestamp) -> Attributed {
+        self.run(Mode::Foresee, step, batch, received).await
+    }
+
+    async fn run(
+        &self,
+        mode: Mode,
+        step: &Step,
+        batch: &mut Batch,
+        received: Timestamp,
+    ) -> Attributed {
+        let open = self.0.as_deref();
+        let mut gathered = Gathered::of(open, mode, step, batch, moment(received));
+        let mut reports = Vec::new();
+        if let Some(open) = open {
+            open.count(&gathered);
+            if !gathered.lookup.asked.is_empty() {
+                let begun = Instant::now();
+                open.map.run(&mut gathered.lookup).await;
+                open.note_time(begun);
+                reports = gathered.take(open, step);
             }
-            let event = batch.event(index);
-            step.read(&event, &mut written);
-            *device = match by_written.get(&written[..]) {
-                Some(known) => *known,
-                None => {
-                    let resolved = match &self.0 {
-                        Some(open) => resolve(open, &step.identifiers_of(&event), event.received()),
-                        None => Resolved::without_id(Status::Degraded),
-                    };
-                    let first = index;
-                    distinct.push(Distinct { resolved, first });
-                    by_written.insert(written[..].into(), distinct.len() - 1);
-                    distinct.len() - 1
-                }
-            };
         }
-        unite(&mut distinct);
-        step.write_all(batch, &devices, &distinct)
+        unite(&mut gathered.distinct);
+        let counts = gathered.write(step, batch, &mut reports);
+        Attributed { counts, reports }
     }
 }
 
-/// Different identifiers may lead to one device: only the first event of each can be its first.
-fn unite(distinct: &mut [Distinct]) {
-    let mut seen = HashSet::new();
-    for each in distinct {
-        if each.resolved.id.is_some_and(|id| !seen.insert(id)) {
-            each.resolved = each.resolved.of_a_later_event();
+impl Open {
+    fn count(&self, gathered: &Gathered) {
+        if let Some(metrics) = &self.metrics {
+            let missed = gathered.lookup.asked.len();
+            let cached = gathered.distinct.len() - missed;
+            metrics.device_cache_hits.inc_by(cached as u64);
+            metrics.device_cache_misses.inc_by(missed as u64);
         }
+    }
+
+    fn note_time(&self, begun: Instant) {
+        if let Some(metrics) = &self.metrics {
+            let seconds = begun.elapsed().as_secs_f64();
+            metrics.device_seconds.observe(seconds);
+        }
+    }
+}
+
+/// Seconds and days since 1970; nothing outside of what fits.
+fn moment(received: Timestamp) -> Moment {
+    let second = received.as_second().max(0);
+    Moment {
+        second: u32::try_from(second).unwrap_or(u32::MAX),
+        day: u16::try_from(second / 86_400).unwrap_or(u16::MAX),
     }
 }
 
@@ -120,6 +137,7 @@ impl Step {
     /// The identifiers as they are written, to tell devices apart before anything is looked up.
     fn read(&self, event: &EventMut<'_>, written: &mut Vec<u8>) {
         written.clear();
+        written.extend_from_slice(&self.fingerprint.to_be_bytes());
         for (_, field) in &self.identifiers {
             let value = event.get(*field).map(Json::raw);
             written.extend_from_slice(value.unwrap_or_default());
@@ -128,52 +146,38 @@ impl Step {
         }
     }
 
-    /// The identifiers that are worth something, strongest first.
-    fn identifiers_of(&self, event: &EventMut<'_>) -> Vec<Identifier<'_>> {
-        let mut identifiers = Vec::with_capacity(self.identifiers.len());
-        for (kind, field) in &self.identifiers {
-            let Some(value) = event.get(*field) else {
-                continue;
-            };
-            let text = value.as_str();
-            let text = text.unwrap_or_else(|| String::from_utf8_lossy(value.raw()));
-            if let Some(value) = Kind::of(kind).normalise(&text, &self.invalid) {
-                identifiers.push(Identifier { kind, value });
-            }
-        }
+    /// The keys of the identifiers that are worth something, strongest first, and which they are.
+    fn keys_of(&self, event: &EventMut<'_>, keys: &Keys) -> (Vec<usize>, Vec<Key>) {
+        let identifiers = self.identifiers.iter().enumerate();
         identifiers
+            .filter_map(|(at, (kind, field))| {
+                let value = event.get(*field)?;
+                let text = value.as_str();
+                let text = text.unwrap_or_else(|| String::from_utf8_lossy(value.raw()));
+                let value = Kind::of(kind).normalise(&text, &self.invalid)?;
+                Some((at, keys.key(kind, &value)))
+            })
+            .unzip()
     }
 
-    fn write_all(&self, batch: &mut Batch, devices: &[usize], distinct: &[Distinct]) -> Counts {
-        let words = Words::share(batch);
-        let ids: Vec<Span> = distinct
-            .iter()
-            .map(|each| match each.resolved.id {
-                Some(id) => batch.share(&id.quoted()),
-                None => Span::default(),
-            })
-            .collect();
-        let mut counts = Counts::default();
-        for (index, device) in devices.iter().enumerate() {
-            let Some(each) = distinct.get(*device) else {
-                continue;
-            };
-            let resolved = if index == each.first {
-                each.resolved
-            } else {
-                each.resolved.of_a_later_event()
-            };
-            counts.add(resolved.status);
-            let event = &mut batch.event(index);
-            self.write(
-                event,
-                ids[*device],
-                resolved.is_new,
-                resolved.status,
-                &words,
-            );
-        }
-        counts
+    fn skew_of(&self, event: &EventMut<'_>) -> Option<i32> {
+        let millis = event.get(self.skew?)?.as_i64()?;
+        let most = i64::from(i32::MAX);
+        i32::try_from(millis.clamp(-most, most)).ok()
+    }
+
+    /// What becomes of an event whose device was looked up.
+    fn settle(&self, event: &mut EventMut<'_>, id: Span, resolved: Resolved, words: &Words) {
+        let Resolved { status, is_new, .. } = resolved;
+        let id = match (status, self.when_unavailable) {
+            (Status::Degraded, WhenUnavailable::Reject) => {
+                let message = "its device could not be looked up".to_owned();
+                return event.reject(Reason::Device, "", message);
+            }
+            (Status::Degraded, WhenUnavailable::Skip) => Span::default(),
+            _ => id,
+        };
+        self.write(event, id, is_new, status, words);
     }
 
     fn write(
@@ -199,6 +203,15 @@ impl Step {
 }
 
 impl Resolved {
+    /// No device, and nobody knows whether it is new.
+    fn without_id(status: Status) -> Self {
+        Self {
+            id: None,
+            status,
+            is_new: None,
+        }
+    }
+
     /// What holds for the other events of the device in the same batch.
     fn of_a_later_event(self) -> Self {
         let status = match self.status {
@@ -279,3 +292,6 @@ fn share_text(batch: &mut Batch, text: &str) -> Span {
     }
     batch.share(&json)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Keyed digests: a dump of the map is no list of identifiers.
 //!
-//! `HMAC-SHA-256(secret, purpose ‖ 0 ‖ type ‖ 0 ‖ value)`, cut. The purposes keep the key of an
-//! identifier and the id made of it from telling one another.
+//! `HMAC-SHA-256(secret, purpose ‖ 0 ‖ what)`, cut. The purposes keep the key of an identifier and
+//! the id made of it from telling one another. The id of a device is made of the key of its owner,
+//! so that whoever knows the key of the owner needs not read it.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -12,12 +13,16 @@ use sha2::Sha256;
 use crate::secret::Secret;
 
 /// The key of an identifier in the map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key(pub(super) [u8; 12]);
 
 /// The id of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct DeviceId(pub(super) [u8; 16]);
+
+/// The digest of an event as received.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct EventDigest(pub(super) [u8; 8]);
 
 impl DeviceId {
     /// As a JSON string: 32 digits in quotes.
@@ -32,21 +37,45 @@ impl DeviceId {
     }
 }
 
+fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        write_hex(f, &self.0)
     }
 }
 
 impl fmt::Debug for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        write_hex(f, &self.0)
     }
 }
 
-/// The digest of an event as received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EventDigest([u8; 12]);
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Display for EventDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for EventDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
 
 /// What makes keys and ids.
 #[derive(Clone)]
@@ -81,9 +110,9 @@ impl Keys {
         Key(self.mac(&[b"key", kind.as_bytes(), value.as_bytes()]))
     }
 
-    /// The id of a device whose strongest identifier this is.
-    pub(super) fn candidate(&self, kind: &str, value: &str) -> DeviceId {
-        DeviceId(self.mac(&[b"id", kind.as_bytes(), value.as_bytes()]))
+    /// The id of the device that the identifier of this key owns.
+    pub(super) fn device(&self, owner: Key) -> DeviceId {
+        DeviceId(self.mac(&[b"id", &owner.0]))
     }
 
     /// The digest of an event as received.
@@ -115,8 +144,9 @@ mod tests {
         assert_eq!(keys.key("imei", "1"), keys.key("imei", "1"));
         assert_ne!(keys.key("imei", "1"), others.key("imei", "1"));
         assert_ne!(keys.key("imei", "1"), keys.key("oaid", "1"));
-        let id = keys.candidate("imei", "1");
+        let id = keys.device(keys.key("imei", "1"));
         assert_ne!(keys.key("imei", "1").0, id.0[..12]);
+        assert_ne!(id, others.device(keys.key("imei", "1")));
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(id.quoted(), format!("\"{id}\"").as_bytes());
         assert_eq!(format!("{keys:?}"), "***");

@@ -3,80 +3,62 @@
 //! Each shard has a young and an old generation. What is read or written is in the young one
 //! afterwards; when that is full it becomes the old one, and what was in the old one is forgotten.
 //! So what was used among the last half of the bound is kept, and no entry needs a place in a list.
-//! The bound is on identifiers, and again on devices.
 
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::device::digest::{DeviceId, EventDigest, Key};
+use crate::device::digest::Key;
+use crate::device::entry::Entry;
+use crate::device::lookup::{Answer, Command};
 
 const SHARDS: usize = 64;
-
-/// What an identifier leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    /// The device.
-    pub(super) device: DeviceId,
-    /// Days since 1970 when it last led a stranger there.
-    pub(super) day: u32,
-    /// How many strangers it led there on that day.
-    pub(super) strangers: u32,
-    /// It led too many strangers there to be believed.
-    pub(super) distrusted: bool,
-}
-
-/// What is known of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// The length of its first event as received: most others need no digest to be told from it.
-    pub(super) first_length: u32,
-    /// The digest of its first event.
-    pub(super) first_event: EventDigest,
-}
 
 /// The map.
 #[derive(Debug)]
 pub(super) struct Memory {
-    links: Shards<Key, Link>,
-    records: Shards<DeviceId, Record>,
+    entries: Shards<Key, Entry>,
+    /// Of identifiers that led strangers to their device: the day, and how many.
+    strangers: Shards<Key, (u16, u32)>,
 }
 
 impl Memory {
     /// A map of at most so many identifiers.
     pub(super) fn new(most: usize) -> Self {
         Self {
-            links: Shards::new(most),
-            records: Shards::new(most),
+            entries: Shards::new(most),
+            strangers: Shards::new(most),
         }
     }
 
-    /// Where an identifier leads.
-    pub(super) fn get(&self, key: Key) -> Option<Link> {
-        self.links.lock(key.0[0]).get(&key).copied()
-    }
-
-    /// Lets an identifier lead to a device, unless it leads somewhere already: then there.
-    pub(super) fn claim(&self, key: Key, link: Link) -> Option<Link> {
-        self.links.lock(key.0[0]).claim(key, link)
-    }
-
-    /// Changes what is noted of an identifier.
-    pub(super) fn update(&self, key: Key, change: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.lock(key.0[0]).get(&key) {
-            change(link);
+    /// Does what a command says.
+    pub(super) fn run(&self, command: &Command) -> Answer {
+        let key = command.key();
+        let mut entries = self.entries.lock(key.0[0]);
+        match *command {
+            Command::Get(_) => Answer::Entry(entries.get(&key).copied()),
+            Command::Claim(_, entry) => Answer::Entry(entries.claim(key, entry)),
+            Command::Put(_, entry) => {
+                match entries.get(&key) {
+                    Some(before) => *before = entry,
+                    None => entries.insert(key, entry),
+                }
+                Answer::Done
+            }
+            Command::Meet(_, day) => {
+                let mut strangers = self.strangers.lock(key.0[0]);
+                strangers.claim(key, (day, 0));
+                let met = strangers.get(&key).map_or(1, |(last, met)| {
+                    if *last != day {
+                        (*last, *met) = (day, 0);
+                    }
+                    *met += 1;
+                    *met
+                });
+                Answer::Count(met)
+            }
         }
-    }
-
-    /// What is known of a device.
-    pub(super) fn record(&self, device: DeviceId) -> Option<Record> {
-        self.records.lock(device.0[0]).get(&device).copied()
-    }
-
-    /// Notes a device, unless it is known already: then what is known.
-    pub(super) fn claim_record(&self, device: DeviceId, record: Record) -> Option<Record> {
-        self.records.lock(device.0[0]).claim(device, record)
     }
 }
 
@@ -140,14 +122,13 @@ impl<K: Eq + Hash + Copy, V: Copy> Shard<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::entry::Link;
 
-    fn link(device: u8) -> Link {
-        Link {
-            device: DeviceId([device; 16]),
-            day: 0,
-            strangers: 0,
+    fn link(owner: u8) -> Entry {
+        Entry::Link(Link {
+            owner: Key([owner; 12]),
             distrusted: false,
-        }
+        })
     }
 
     #[test]
@@ -155,20 +136,31 @@ mod tests {
         let map = Memory::new(SHARDS * 8);
         // All of them in one shard, of eight.
         let key = |n: u8| Key(std::array::from_fn(|at| if at == 1 { n } else { 0 }));
+        let known = |n: u8| map.run(&Command::Get(key(n))) != Answer::Entry(None);
         for n in 0..100 {
-            assert_eq!(map.claim(key(n), link(7)), None);
-            assert!(map.get(key(0)).is_some(), "in use");
+            let before = map.run(&Command::Claim(key(n), link(7)));
+            assert_eq!(before, Answer::Entry(None));
+            assert!(known(0), "in use");
         }
-        let kept: Vec<_> = (0..100).filter(|n| map.get(key(*n)).is_some()).collect();
+        let kept: Vec<_> = (0..100).filter(|n| known(*n)).collect();
         assert!((4..=8).contains(&kept.len()), "{kept:?}");
         assert!(kept.contains(&0) && !kept.contains(&1), "{kept:?}");
     }
 
     #[test]
-    fn the_first_claim_counts() {
-        let map = Memory::new(1000);
-        assert_eq!(map.claim(Key([1; 12]), link(1)), None);
-        assert_eq!(map.claim(Key([1; 12]), link(2)), Some(link(1)));
-        assert_eq!(map.get(Key([1; 12])), Some(link(1)));
+    fn the_first_claim_counts_until_something_is_put() {
+        let (map, key) = (Memory::new(1000), Key([1; 12]));
+        let claim = |n| map.run(&Command::Claim(key, link(n)));
+        assert_eq!(claim(1), Answer::Entry(None));
+        assert_eq!(claim(2), Answer::Entry(Some(link(1))));
+        assert_eq!(map.run(&Command::Put(key, link(3))), Answer::Done);
+        assert_eq!(map.run(&Command::Get(key)), Answer::Entry(Some(link(3))));
+    }
+
+    #[test]
+    fn strangers_are_counted_by_day() {
+        let (map, key) = (Memory::new(1000), Key([1; 12]));
+        let met = [1, 1, 2, 2].map(|day| map.run(&Command::Meet(key, day)));
+        assert_eq!(met, [1, 2, 1, 2].map(Answer::Count));
     }
 }

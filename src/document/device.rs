@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use crate::document::route::SideForm;
+
 /// How a repo's events are attributed to devices.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -27,9 +29,32 @@ pub struct DeviceForm {
     pub new_as: Option<String>,
     /// Where it is said how the id was found: `known`, `new`, `conflict`, `degraded` or `none`.
     pub status_as: Option<String>,
+    /// Where the skew of the client's clock stands, in milliseconds, as `enrich.time` adds it; the
+    /// device remembers the one nearest to zero.
+    pub skew: Option<String>,
     /// More values that identify nothing, beside those that are always refused.
     #[serde(default)]
     pub invalid: Vec<String>,
+    /// What becomes of events while the device map cannot be asked (default `degrade`).
+    pub when_unavailable: Option<WhenUnavailableForm>,
+    /// Where it is told, by digests, which devices could not be looked up: `weir reattribute`
+    /// corrects them later. Without it, what was given meanwhile stays.
+    pub reattribution: Option<SideForm>,
+    /// Where it is told, by digests, which identifiers lead to different devices.
+    pub conflicts: Option<SideForm>,
+}
+
+/// What becomes of events while the device map cannot be asked.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "WhenUnavailable")]
+pub enum WhenUnavailableForm {
+    /// They get the id that a new device would get, and `null` for whether it is new.
+    Degrade,
+    /// They are rejected.
+    Reject,
+    /// They go on without an id.
+    Skip,
 }
 
 impl DeviceForm {

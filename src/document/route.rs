@@ -138,6 +138,21 @@ pub struct RejectsForm {
     pub sdk_version: Option<String>,
 }
 
+/// Where records beside the events go.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SideTarget")]
+pub struct SideForm {
+    /// The producer's label.
+    pub producer: String,
+    /// The topic.
+    pub topic: String,
+    /// How important (default `P3`).
+    pub priority: Option<PriorityForm>,
+    /// When such a record is safe (default `memory`): it never changes a reply.
+    pub ack: Option<AckForm>,
+}
+
 /// What identifies an event.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

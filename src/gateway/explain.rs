@@ -98,7 +98,7 @@ pub struct Step {
 
 /// Runs the stages over a body and tells what they did. Devices are looked up and not remembered.
 /// `headers` names the headers that records of a target carry.
-pub fn explain(
+pub async fn explain(
     pipeline: &Pipeline,
     device: Option<(&Devices, &device::Step)>,
     body: Vec<u8>,
@@ -118,7 +118,7 @@ pub fn explain(
     pipeline.validate(&mut batch, context);
     trace.after(Stage::Validate, &mut batch);
     if let Some((devices, step)) = device {
-        devices.foresee(step, &mut batch);
+        devices.foresee(step, &mut batch, context.received).await;
         trace.after(Stage::Device, &mut batch);
     }
     let records = pipeline.route(&mut batch, context);

@@ -57,6 +57,22 @@ impl<'m> Stopwatch<'m> {
         };
         let begun = Instant::now();
         let result = run();
+        Self::note(metrics, stage, begun);
+        result
+    }
+
+    /// Runs the one stage that may wait.
+    pub(super) async fn wait<T>(&mut self, stage: Stage, run: impl Future<Output = T>) -> T {
+        let Some(metrics) = self.0 else {
+            return run.await;
+        };
+        let begun = Instant::now();
+        let result = run.await;
+        Self::note(metrics, stage, begun);
+        result
+    }
+
+    fn note(metrics: &Metrics, stage: Stage, begun: Instant) {
         let labels = metrics::Stage {
             stage: stage.name(),
         };
@@ -65,6 +81,5 @@ impl<'m> Stopwatch<'m> {
             .stage_seconds
             .get_or_create(&labels)
             .observe(seconds);
-        result
     }
 }

@@ -214,7 +214,11 @@ async fn an_explanation_delivers_nothing_and_counts_nothing() {
     let world = world();
     let revision = world.to_file().await;
     let body = "{\"n\":1}\n{oops}";
-    let explanation = world.gateway.explain(request(&revision, body)).unwrap();
+    let explanation = world
+        .gateway
+        .explain(request(&revision, body))
+        .await
+        .unwrap();
     let told = serde_json::to_value(&explanation).unwrap();
     assert_eq!(told["events"][0]["outcome"], "accepted");
     assert_eq!(told["events"][0]["event"]["n"], 1);

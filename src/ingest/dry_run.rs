@@ -31,10 +31,14 @@ pub(super) fn allow(port: &Port, head: &Parts) -> Result<(), Error> {
 }
 
 /// Tells what would become of the body.
-pub(super) fn run(taken: &Taken<'_>, repo: &Arc<Repo>, body: Vec<u8>) -> Result<Reply, Error> {
+pub(super) async fn run(
+    taken: &Taken<'_>,
+    repo: &Arc<Repo>,
+    body: Vec<u8>,
+) -> Result<Reply, Error> {
     let key = taken.key(repo).map(|key| &*key.id);
     let request = taken.request(repo, key, body);
-    let explanation = taken.port.gateway.explain(request)?;
+    let explanation = taken.port.gateway.explain(request).await?;
     let body = serde_json::to_vec(&explanation)
         .expect("an explanation is text, numbers and JSON that was checked");
     Ok(reply::json(StatusCode::OK, body))

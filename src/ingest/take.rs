@@ -109,7 +109,7 @@ impl Taken<'_> {
         if dry_run::wanted(self.head) {
             dry_run::allow(self.port, self.head)?;
             let received = self.read(body, access).await?;
-            return dry_run::run(self, repo, received.bytes);
+            return dry_run::run(self, repo, received.bytes).await;
         }
         let sender = self.sender(repo)?;
         if let Some(rate) = &access.rate {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::delivery::Delivery;
+use crate::device;
 use crate::document::set::{CompiledRepo, Set};
 use crate::document::switches::Switches;
 use crate::pipeline::executer::Step;
@@ -19,6 +20,7 @@ use crate::telemetry::metrics::Metrics;
 #[derive(Clone, Debug)]
 pub(super) struct Binder {
     pub(super) delivery: Delivery,
+    pub(super) devices: device::Opener,
     pub(super) metrics: Metrics,
 }
 

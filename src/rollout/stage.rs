@@ -66,11 +66,15 @@ impl Ready {
         Ok(())
     }
 
-    /// Takes the device map of a set: the one before, if nothing changed, or opens one.
-    pub(super) fn open_devices(&mut self, set: &Set) -> Result<(), device::Error> {
+    /// Takes the device map of a set: the one before, if nothing changed, or opens one. Blocking.
+    pub(super) fn open_devices(
+        &mut self,
+        set: &Set,
+        opener: &device::Opener,
+    ) -> Result<(), device::Error> {
         if self.device_spec != set.tables.devices {
             self.devices = match &set.tables.devices {
-                Some(spec) => Devices::open(spec)?,
+                Some(spec) => Devices::open(spec, opener)?,
                 None => Devices::unavailable(),
             };
             self.device_spec.clone_from(&set.tables.devices);

@@ -72,6 +72,20 @@ metrics! {
     executer_failures: Family<Executer, Counter> = "weir_executer_failures", Family::default();
     /// Events by how their device was found: `known`, `new`, `conflict`, `degraded`, `none`.
     events_attributed: Family<Attributed, Counter> = "weir_events_attributed", Family::default();
+    /// Devices of requests that this instance had found earlier in the day: the map was not asked.
+    device_cache_hits: Counter = "weir_device_cache_hits", Counter::default();
+    /// Devices of requests that the map was asked for.
+    device_cache_misses: Counter = "weir_device_cache_misses", Counter::default();
+    /// Seconds that a request waited for the device map, where it had to ask it.
+    device_seconds: Histogram = "weir_device_seconds", device_buckets();
+    /// Pipelines of the device map that failed, by cause: `deadline`, `connection`, `refused` (the
+    /// breaker of the node was open); and commands that redis answered with an error, `answer`.
+    device_failures: Family<DeviceFailure, Counter> = "weir_device_failures", Family::default();
+    /// 1 while a node of the device map is asked nothing, because it does not answer.
+    device_node_refused: Family<DeviceNode, Gauge> = "weir_device_node_refused", Family::default();
+    /// 1 where a node of the device map is set up so that devices may be lost: `version`,
+    /// `maxmemory_policy`, `appendonly`.
+    device_node_fault: Family<DeviceFault, Gauge> = "weir_device_node_fault", Family::default();
     /// Members of events that repeated the key of a field; the last one counts.
     duplicate_keys: Family<Repo, Counter> = "weir_duplicate_keys", Family::default();
     /// Requests whose books did not balance: a bug, to be reported.
@@ -123,7 +137,8 @@ metrics! {
     records: Family<RecordOutcome, Counter> = "weir_records", Family::default();
     /// Records of targets with ack `memory` that were lost after they had been accepted.
     lost: Family<Producer, Counter> = "weir_lost", Family::default();
-    /// Reject records that their lane could not take, or that Kafka did not.
+    /// Reject records, and records about devices, that their lane could not take, or that Kafka did
+    /// not.
     reject_records_lost: Counter = "weir_reject_records_lost", Counter::default();
     /// Bytes handed over and not yet acknowledged, by lane.
     lane_bytes: Family<Lane, Gauge> = "weir_lane_bytes", Family::default();
@@ -163,6 +178,29 @@ pub struct Attributed {
     pub repo: Arc<str>,
     /// `known`, `new`, `conflict`, `degraded` or `none`.
     pub status: &'static str,
+}
+
+/// Why the device map did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeviceFailure {
+    /// `deadline`, `connection`, `refused` or `answer`.
+    pub cause: &'static str,
+}
+
+/// A node of the device map.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeviceNode {
+    /// Its address.
+    pub node: String,
+}
+
+/// What makes a node unfit for the device map.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeviceFault {
+    /// Its address.
+    pub node: String,
+    /// `version`, `maxmemory_policy` or `appendonly`.
+    pub fault: &'static str,
 }
 
 /// What a validator in mode `shadow` found.
@@ -263,6 +301,13 @@ fn stage_buckets() -> Histogram {
     ])
 }
 
+/// From a server beside the instance to past the usual deadline.
+fn device_buckets() -> Histogram {
+    Histogram::new([
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 1.0,
+    ])
+}
+
 /// From a change of one repo to a set of thousands.
 fn compile_buckets() -> Histogram {
     Histogram::new([
@@ -307,7 +352,11 @@ mod tests {
         let metrics = Metrics::new(&mut registry);
         metrics.reject_records_lost.inc();
         let text = expose(&registry);
-        assert!(text.contains("# HELP weir_reject_records_lost Reject records that their lane"));
+        assert!(
+            text.contains(
+                "# HELP weir_reject_records_lost Reject records, and records about devices"
+            )
+        );
         assert!(text.contains("weir_reject_records_lost_total 1"));
     }
 }

@@ -1,8 +1,9 @@
 //! From a device section as written to the step that runs.
 
-use crate::device::{Step, is_personal};
-use crate::document::device::DeviceForm;
+use crate::device::{Side, Step, WhenUnavailable, is_personal};
+use crate::document::device::{DeviceForm, WhenUnavailableForm};
 use crate::document::diagnostic::At;
+use crate::document::route::SideForm;
 use crate::document::scope::Scope;
 
 impl DeviceForm {
@@ -18,16 +19,32 @@ impl DeviceForm {
         let optional = |name: &str, path: &Option<String>, scope: &mut Scope<'_>| {
             path.as_ref().map(|path| scope.field(&at.field(name), path))
         };
+        let side = |name: &str, form: &Option<SideForm>, scope: &mut Scope<'_>| {
+            let (target, topic, priority) = form.as_ref()?.compile(scope, &at.field(name))?;
+            Some(Side {
+                target,
+                topic,
+                priority,
+            })
+        };
+        let invalid: Vec<_> = self
+            .invalid
+            .iter()
+            .map(|value| value.trim().to_lowercase().into_boxed_str())
+            .collect();
         Step {
+            fingerprint: Step::fingerprint(&identifiers, &invalid),
             identifiers,
             id_as: scope.field(&at.field("as"), self.id_path()),
             new_as: optional("new_as", &self.new_as, scope),
             status_as: optional("status_as", &self.status_as, scope),
-            invalid: self
-                .invalid
-                .iter()
-                .map(|value| value.trim().to_lowercase().into_boxed_str())
-                .collect(),
+            skew: optional("skew", &self.skew, scope),
+            invalid,
+            when_unavailable: self
+                .when_unavailable
+                .map_or_else(Default::default, Into::into),
+            reattribution: side("reattribution", &self.reattribution, scope),
+            conflicts: side("conflicts", &self.conflicts, scope),
         }
     }
 
@@ -51,6 +68,16 @@ impl DeviceForm {
             compiled.push((kind.clone(), scope.field(&at, path)));
         }
         compiled
+    }
+}
+
+impl From<WhenUnavailableForm> for WhenUnavailable {
+    fn from(form: WhenUnavailableForm) -> Self {
+        match form {
+            WhenUnavailableForm::Degrade => Self::Degrade,
+            WhenUnavailableForm::Reject => Self::Reject,
+            WhenUnavailableForm::Skip => Self::Skip,
+        }
     }
 }
 

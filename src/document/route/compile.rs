@@ -5,11 +5,12 @@ mod topic;
 use crate::document::diagnostic::At;
 use crate::document::one_or_many::OneOrMany;
 use crate::document::route::{
-    AckForm, DeliveryForm, EventIdForm, MatchForm, RejectsForm, RouteForm, RuleForm, TargetForm,
+    AckForm, DeliveryForm, EventIdForm, MatchForm, RejectsForm, RouteForm, RuleForm, SideForm,
+    TargetForm,
 };
 use crate::document::scope::Scope;
 use crate::document::shape::suggestion;
-use crate::event::{Ack, Label, Priority, TargetId};
+use crate::event::{Ack, Label, Priority, TargetId, TopicId};
 use crate::pipeline::route::{EventId, Rejects, Router, Rule, Target, Way};
 
 use topic::constant_topic;
@@ -257,6 +258,41 @@ impl RejectsForm {
             sdk,
             sdk_version,
         })
+    }
+}
+
+impl SideForm {
+    /// The least that a producer must take, so that such a record fits.
+    const LEAST: u32 = 8 << 10;
+
+    /// Compiles it; `at` is where it stands.
+    pub fn compile(
+        &self,
+        scope: &mut Scope<'_>,
+        at: &At<'_>,
+    ) -> Option<(TargetId, TopicId, Priority)> {
+        let ack = self.ack.map(|ack| ack.compile(scope, &at.field("ack")));
+        let topic = constant_topic(&self.topic, scope, &at.field("topic"));
+        let at = at.field("producer");
+        let message_max = message_max(&self.producer, scope, &at)?;
+        if message_max < Self::LEAST {
+            let message = format!(
+                "`{}` takes records of {message_max} bytes; such a record needs up to {}",
+                self.producer,
+                Self::LEAST
+            );
+            let hint = "raise the producer's `message_max`";
+            scope.diagnostics.error(&at, message, hint);
+        }
+        let target = Target {
+            producer: Label::new(&self.producer),
+            ack: ack.unwrap_or(Ack::Memory),
+            message_max,
+            headers: [].into(),
+        };
+        let target = add_target(target, scope, &at)?;
+        let priority = self.priority.map_or(Priority::P3, Into::into);
+        Some((target, topic?, priority))
     }
 }
 

@@ -85,11 +85,10 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// Fields that people know from the designs, and what to do without them.
-const LATER: [(&str, &str); 4] = [
+const LATER: [(&str, &str); 3] = [
     ("hedge_after", "it needs the spool: remove it"),
     ("canary", "apply the change to the whole repo"),
     ("guard", "roll back by hand"),
-    ("redis", "write `memory: {}`, which is for one instance"),
 ];
 
 /// What to do about a field that is not known.

@@ -31,12 +31,16 @@ impl Reconciler {
             hold.push((document(set, Kind::Producers), silent.join("; ")));
         }
         let (set, base, first) = (Arc::clone(set), self.base.clone(), self.set.is_none());
+        let opener = self.publisher.binder.devices.clone();
         let loaded = tokio::task::spawn_blocking(move || {
             let tables = ready
                 .load_tables(&set, &base)
                 .err()
                 .map(|error| chain(&error));
-            let devices = ready.open_devices(&set).err().map(|error| chain(&error));
+            let devices = ready
+                .open_devices(&set, &opener)
+                .err()
+                .map(|error| chain(&error));
             let failed = tables
                 .into_iter()
                 .chain(devices)

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+
 use crate::device::digest::Keys;
-use crate::device::{Counts, Devices, MapSpec, Spec, Step};
+use crate::device::memory::Memory;
+use crate::device::{Counts, Devices, Map as Backing, MapSpec, Spec, Step, WhenUnavailable};
 use crate::event::{Batch, Depth, FieldId, FieldsBuilder, Path, Reason};
 use crate::secret::{Reference, Secret};
 
@@ -15,12 +18,17 @@ const OAID: [&str; 4] = [
 ];
 const IMEI: &str = "490154203237518";
 
-fn devices() -> Devices {
-    let spec = Spec {
+fn spec(secret: Option<Reference>) -> Spec {
+    Spec {
         map: MapSpec::Memory { most: 100_000 },
-        secret: None,
-    };
-    Devices::with(&spec, Keys::new(&Secret::new("s")))
+        secret,
+        cache: 1 << 20,
+    }
+}
+
+fn devices() -> Devices {
+    let map = Backing::Memory(Memory::new(100_000));
+    Devices::with(&spec(None), Keys::new(&Secret::new("s")), map, None)
 }
 
 /// Attributes one batch; of each event `id is_new status`, with ids numbered as they come.
@@ -49,12 +57,18 @@ impl Map {
     fn send_with(&mut self, events: &[&str], adapt: impl FnOnce(&mut Batch)) -> Vec<String> {
         let mut builder = FieldsBuilder::default();
         let mut field = |path: &str| builder.add(&Path::parse(path).unwrap()).unwrap();
+        let identifiers = vec![
+            ("oaid".to_owned(), field("o")),
+            ("imei".to_owned(), field("i")),
+            ("cookie".to_owned(), field("c")),
+        ];
         let step = Step {
-            identifiers: vec![
-                ("oaid".to_owned(), field("o")),
-                ("imei".to_owned(), field("i")),
-                ("cookie".to_owned(), field("c")),
-            ],
+            fingerprint: Step::fingerprint(&identifiers, &[]),
+            identifiers,
+            skew: None,
+            when_unavailable: WhenUnavailable::Degrade,
+            reattribution: None,
+            conflicts: None,
             id_as: field("id"),
             new_as: Some(field("new")),
             status_as: Some(field("status")),
@@ -72,11 +86,16 @@ impl Map {
         }
         adapt(&mut batch);
         let received = "2025-06-15T15:06:40Z".parse().unwrap();
-        self.counts = if self.foresees {
-            self.devices.foresee(&step, &mut batch)
+        let told = if self.foresees {
+            self.devices
+                .foresee(&step, &mut batch, received)
+                .now_or_never()
         } else {
-            self.devices.attribute(&step, &mut batch, received)
+            self.devices
+                .attribute(&step, &mut batch, received)
+                .now_or_never()
         };
+        self.counts = told.expect("a map in memory never waits").counts;
         (0..events.len())
             .map(|index| self.told(&mut batch, index, &step))
             .collect()
@@ -303,13 +322,9 @@ fn without_a_map_events_go_on_and_say_so() {
 
 #[test]
 fn a_secret_that_cannot_be_had_is_an_error_and_none_is_a_key_of_its_own() {
-    let spec = |secret| Spec {
-        map: MapSpec::Memory { most: 1_000 },
-        secret,
-    };
     let missing = Reference::File("/nowhere/at/all".to_owned());
-    assert!(Devices::open(&spec(Some(missing))).is_err());
-    assert!(Devices::open(&spec(None)).unwrap().is_available());
+    assert!(Devices::alone(&spec(Some(missing))).is_err());
+    assert!(Devices::alone(&spec(None)).unwrap().is_available());
     assert!(!Devices::unavailable().is_available());
 }
 

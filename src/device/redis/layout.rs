@@ -1,0 +1,202 @@
+//! How entries stand in Redis.
+//!
+//! ```text
+//! bucketed   hash   'w' · generation · 'b' · bits · bucket (3 bytes)   field: bytes 2 to 11 of the key
+//! plain      string 'w' · generation · 'p' · key (12 bytes)
+//! strangers  string 'w' · generation · 'g' · day (2 bytes) · key       a count; gone after two days
+//! ```
+//! The bucket is the first `bits` bits of the key, so that a bucket holds about 64 fields: Redis keeps
+//! small hashes in one piece of memory each, which takes a quarter of what plain keys take. Other
+//! numbers of bits, and other generations, are other maps.
+//!
+//! Every command is on one key and atomic, so that it may be sent to a Cluster.
+
+use redis::{Pipeline, ServerError, Value};
+
+use crate::device::digest::Key;
+use crate::device::entry::Entry;
+use crate::device::lookup::{Answer, Command};
+
+/// Changes whenever entries are packed another way.
+const GENERATION: u8 = 1;
+/// How long counts of strangers are kept, in seconds: longer than the day that they are of.
+const STRANGERS_KEPT: u32 = 2 * 86_400;
+
+/// How devices are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Many identifiers in one hash.
+    Bucketed {
+        /// The number of buckets, as a power of two.
+        bits: u8,
+    },
+    /// A string for each identifier.
+    Plain,
+}
+
+/// Where an entry stands.
+enum Place {
+    Field(Vec<u8>, Vec<u8>),
+    Whole(Vec<u8>),
+}
+
+impl Layout {
+    /// Most bits of a key that a bucket is chosen by, and fewest.
+    pub const BITS: std::ops::RangeInclusive<u8> = 8..=24;
+
+    /// Buckets for about so many identifiers, with about 64 in each.
+    pub fn bucketed(identifiers: u64) -> Self {
+        let buckets = (identifiers / 64).max(1);
+        // Half of the identifiers more round up.
+        let bits = (buckets + buckets / 2).ilog2();
+        let bits = u8::try_from(bits).unwrap_or(u8::MAX);
+        Self::Bucketed {
+            bits: bits.clamp(*Self::BITS.start(), *Self::BITS.end()),
+        }
+    }
+
+    fn place(self, key: Key) -> Place {
+        match self {
+            Self::Bucketed { bits } => {
+                let [a, b, c, ..] = key.0;
+                let bucket = u32::from_be_bytes([0, a, b, c]) >> (24 - bits);
+                let mut name = vec![b'w', GENERATION, b'b', bits];
+                name.extend_from_slice(&bucket.to_be_bytes()[1..]);
+                Place::Field(name, key.0[2..].to_vec())
+            }
+            Self::Plain => Place::Whole([&[b'w', GENERATION, b'p'][..], &key.0].concat()),
+        }
+    }
+
+    /// The key in Redis that a command is on.
+    pub(super) fn name(self, command: &Command) -> Vec<u8> {
+        match command {
+            Command::Meet(key, day) => strangers(*key, *day),
+            Command::Get(key) | Command::Claim(key, _) | Command::Put(key, _) => {
+                match self.place(*key) {
+                    Place::Field(name, _) | Place::Whole(name) => name,
+                }
+            }
+        }
+    }
+
+    /// Appends a command as those of Redis; says how many.
+    pub(super) fn write(self, command: &Command, pipeline: &mut Pipeline) -> usize {
+        let before = pipeline.len();
+        if let Command::Meet(key, day) = command {
+            let name = strangers(*key, *day);
+            pipeline.cmd("INCR").arg(&name);
+            pipeline.cmd("EXPIRE").arg(&name).arg(STRANGERS_KEPT);
+            return pipeline.len() - before;
+        }
+        match (command, self.place(command.key())) {
+            (Command::Get(_) | Command::Meet(..), Place::Field(name, field)) => {
+                pipeline.cmd("HGET").arg(name).arg(field);
+            }
+            (Command::Get(_) | Command::Meet(..), Place::Whole(name)) => {
+                pipeline.cmd("GET").arg(name);
+            }
+            (Command::Claim(_, entry), Place::Field(name, field)) => {
+                let entry = entry.encode();
+                pipeline.cmd("HSETNX").arg(&name).arg(&field).arg(entry);
+                pipeline.cmd("HGET").arg(&name).arg(&field);
+            }
+            (Command::Claim(_, entry), Place::Whole(name)) => {
+                let set = pipeline.cmd("SET").arg(name).arg(entry.encode());
+                set.arg("NX").arg("GET");
+            }
+            (Command::Put(_, entry), Place::Field(name, field)) => {
+                pipeline
+                    .cmd("HSET")
+                    .arg(name)
+                    .arg(field)
+                    .arg(entry.encode());
+            }
+            (Command::Put(_, entry), Place::Whole(name)) => {
+                pipeline.cmd("SET").arg(name).arg(entry.encode());
+            }
+        }
+        pipeline.len() - before
+    }
+
+    /// What Redis' answers to a command mean.
+    pub(super) fn read<'v>(
+        self,
+        command: &Command,
+        values: &'v [Value],
+    ) -> Result<Answer, &'v ServerError> {
+        let error = values.iter().find_map(|value| match value {
+            Value::ServerError(error) => Some(error),
+            _ => None,
+        });
+        if let Some(error) = error {
+            return Err(error);
+        }
+        Ok(match (command, self, values) {
+            (Command::Get(_), _, [value]) => entry(value),
+            (Command::Claim(..), Self::Bucketed { .. }, [Value::Int(1), _]) => Answer::Entry(None),
+            (Command::Claim(..), Self::Bucketed { .. }, [_, value]) => match entry(value) {
+                // Somebody deleted it in between.
+                Answer::Entry(None) => Answer::Failed,
+                other => other,
+            },
+            (Command::Claim(..), Self::Plain, [value]) => entry(value),
+            (Command::Put(..), _, _) => Answer::Done,
+            (Command::Meet(..), _, [Value::Int(met), _]) => {
+                Answer::Count(u32::try_from(*met).unwrap_or(u32::MAX))
+            }
+            _ => Answer::Failed,
+        })
+    }
+}
+
+fn strangers(key: Key, day: u16) -> Vec<u8> {
+    [&[b'w', GENERATION, b'g'][..], &day.to_be_bytes(), &key.0].concat()
+}
+
+fn entry(value: &Value) -> Answer {
+    match value {
+        Value::Nil => Answer::Entry(None),
+        Value::BulkString(packed) => {
+            let entry = Entry::decode(packed);
+            entry.map_or(Answer::Failed, |entry| Answer::Entry(Some(entry)))
+        }
+        _ => Answer::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_holds_about_64_identifiers() {
+        for (identifiers, bits) in [(1, 8), (3_000_000, 16), (30_000_000, 19), (u64::MAX, 24)] {
+            assert_eq!(Layout::bucketed(identifiers), Layout::Bucketed { bits });
+        }
+    }
+
+    #[test]
+    fn names_tell_layout_generation_and_bucket_and_no_key_is_lost() {
+        let key = Key([0xab, 0xcd, 0xef, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        let name = |layout: Layout| layout.name(&Command::Get(key));
+        assert_eq!(
+            name(Layout::Bucketed { bits: 20 }),
+            [b'w', 1, b'b', 20, 0x0a, 0xbc, 0xde]
+        );
+        assert_eq!(name(Layout::Plain)[3..], key.0);
+        let Place::Field(_, field) = (Layout::Bucketed { bits: 16 }).place(key) else {
+            panic!("a bucket has fields");
+        };
+        assert_eq!(field, key.0[2..], "the first two bytes are the bucket");
+    }
+
+    #[test]
+    fn an_error_among_the_answers_is_told() {
+        let told = redis::parse_redis_value(b"-MOVED 7 127.0.0.1:1\r\n").unwrap();
+        let claim = Command::Get(Key([0; 12]));
+        let values = [told];
+        let error = Layout::Plain.read(&claim, &values).unwrap_err();
+        assert_eq!(error.code(), "MOVED");
+    }
+}
