@@ -11,7 +11,6 @@ pub(crate) mod metrics;
 #[expect(dead_code, reason = "the tests of documents in Nacos use the rest")]
 pub(crate) mod nacos;
 pub(crate) mod ports;
-#[expect(dead_code, reason = "the tests of the device map use the rest")]
 pub(crate) mod redis;
 
 use std::time::{Duration, Instant};

@@ -31,6 +31,7 @@ mod nacos_client;
 mod nacos_facts;
 mod nacos_live;
 mod nacos_outages;
+mod redis_devices;
 mod restarts;
 mod serving;
 mod shadow;

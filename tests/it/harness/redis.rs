@@ -104,21 +104,6 @@ impl Redis {
         self.addresses().into_iter().map(connect).collect()
     }
 
-    /// How often each command was called, over all nodes: `hget`, `set`.
-    pub(crate) fn calls(&self, command: &str) -> u64 {
-        let of = |connection: &mut redis::Connection| {
-            let stats: String = redis::cmd("INFO")
-                .arg("commandstats")
-                .query(connection)
-                .unwrap();
-            let name = format!("cmdstat_{command}:calls=");
-            let line = stats.lines().find_map(|line| line.strip_prefix(&name));
-            let calls = line.and_then(|line| line.split(',').next()?.parse().ok());
-            calls.unwrap_or(0)
-        };
-        self.connections().iter_mut().map(of).sum()
-    }
-
     /// Everything that a dump tells: each key as it is, and as `DUMP` gives its value; then the
     /// append-only files and a snapshot as they stand on disk.
     pub(crate) fn dump(&self) -> Vec<u8> {
