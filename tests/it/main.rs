@@ -27,6 +27,7 @@ mod helm;
 mod image;
 mod kafka;
 mod live_changes;
+mod many_repos;
 mod nacos_client;
 mod nacos_facts;
 mod nacos_live;

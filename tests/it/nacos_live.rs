@@ -14,7 +14,7 @@ use crate::live_changes::{
     FILES, PATIENCE, SWITCHED, Taken, assert_fits, assert_held, broken, by_kind, kinds, report,
     switched, switches, taken,
 };
-use crate::restarts::{repo, serves, sha256};
+use crate::restarts::{repo, serves, sha256, topic};
 
 /// An index of floating repos.
 fn index(repos: &[&str]) -> String {
@@ -45,6 +45,8 @@ async fn space(name: &str, documents: &Documents) -> Space {
 /// Waits until `/api/revision` shows this.
 async fn until(gateway: &Gateway, what: &str, holds: impl Fn(&Revision) -> bool) -> Revision {
     eventually(120, what, || async {
+        // A process that begins answers a little later.
+        gateway.readiness().await?;
         let revision = gateway.revision().await;
         holds(&revision).then_some(revision)
     })
@@ -312,6 +314,58 @@ async fn a_new_instance_finds_the_newest_good_version_of_a_broken_document() {
     assert_eq!(held(&fixed), ["weir.repo.a"]);
     serves(&gateway, "b", 5).await;
     serves(&gateway, "a", 2).await;
+    gateway.stop().await;
+}
+
+/// An index that pins two repos to one version: half of a release would be seen.
+fn release(version: usize) -> String {
+    let sha256 = sha256(&repo(version));
+    let entry = |name: &str| {
+        format!(
+            "- {{ kind: repo, name: {name}, data_id: weir.repo.{name}.{version}, sha256: \"{sha256}\" }}\n"
+        )
+    };
+    index(&[]) + &entry("a") + &entry("b")
+}
+
+/// Publishes a release as `weir apply` does: its contents first, then the index.
+async fn publish_release(space: &Space, version: usize) {
+    for name in ["a", "b"] {
+        space
+            .publish(&format!("weir.repo.{name}.{version}"), &repo(version))
+            .await;
+    }
+    space.publish("weir.index", &release(version)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_of_a_release_it_comes_back_whole_with_and_without_nacos() {
+    let space = space("killed", &documents("a", &repo(0))).await;
+    publish_release(&space, 0).await;
+    let mut gateway = Gateway::start_on(&space).await;
+    let dead = ["--nacos", "http://127.0.0.1:1", "--namespace", &space.name];
+    let dead = dead.map(str::to_owned);
+    for round in 1..=scale(100) {
+        publish_release(&space, round).await;
+        // Spread over what a change takes, from the nudge on.
+        let moment = u64::try_from(round * 7_919 % 600).unwrap();
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        gateway.kill();
+        gateway.start_again_from(&dead);
+        gateway.until_ready().await;
+        let (a, b) = (topic(&gateway, "a").await, topic(&gateway, "b").await);
+        assert_eq!(a, b, "round {round} is half live");
+        let versions = [round - 1, round].map(|version| format!("v{version}"));
+        assert!(versions.contains(&a), "round {round}: {a}");
+        gateway.kill();
+        gateway.start_again_from(&space.arguments());
+        until(&gateway, "the release is live", |now| {
+            now.state() == "applied"
+        })
+        .await;
+        serves(&gateway, "a", round).await;
+        serves(&gateway, "b", round).await;
+    }
     gateway.stop().await;
 }
 
