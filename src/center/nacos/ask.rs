@@ -64,9 +64,13 @@ impl Nacos {
     }
 
     pub(super) fn error(&self, attempt: impl Fn() -> String, kind: Kind) -> Error {
+        let servers = self.servers().iter();
+        let servers: Vec<_> = servers
+            .map(|url| url.as_str().trim_end_matches('/'))
+            .collect();
         Error {
             attempt: attempt(),
-            server: self.server(),
+            server: servers.join(", "),
             kind,
         }
     }

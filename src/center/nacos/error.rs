@@ -8,7 +8,7 @@ use crate::unit::{Size, TimeSpan};
 pub struct Error {
     /// What was attempted, as the sentence's beginning: `read weir.index`.
     pub attempt: String,
-    /// The server that was asked last.
+    /// Its address, or those of the whole cluster.
     pub server: String,
     /// What went wrong.
     pub kind: Kind,

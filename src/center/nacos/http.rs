@@ -25,7 +25,7 @@ const FORM_TYPE: &str = "application/x-www-form-urlencoded; charset=UTF-8";
 pub(super) struct Http {
     client: Client,
     servers: Vec<Url>,
-    /// The one that answered last.
+    /// The one that is asked next.
     current: AtomicUsize,
     deadline: TimeSpan,
 }
@@ -102,7 +102,7 @@ impl Http {
 
     /// The server that is asked next, as people write it.
     pub(super) fn server(&self) -> &Url {
-        &self.servers[self.current.load(Ordering::Relaxed) % self.servers.len()]
+        &self.servers[self.current.load(Ordering::Relaxed)]
     }
 
     pub(super) fn servers(&self) -> &[Url] {
@@ -115,17 +115,20 @@ impl Http {
         request: &Request,
         token: Option<&Secret>,
     ) -> Result<Reply, Kind> {
-        let mut left = self.servers.len();
+        let count = self.servers.len();
+        let mut at = self.current.load(Ordering::Relaxed);
+        let mut left = count;
         loop {
-            let failure = match self.send_to(self.server(), request, token).await {
+            let failure = match self.send_to(&self.servers[at], request, token).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            left -= 1;
             if !failure.is_away {
                 return Err(failure.kind);
             }
-            self.current.fetch_add(1, Ordering::Relaxed);
+            at = (at + 1) % count;
+            self.current.store(at, Ordering::Relaxed);
+            left -= 1;
             if left == 0 || !(failure.is_unsent || request.is_read()) {
                 return Err(failure.kind);
             }

@@ -19,6 +19,8 @@ use crate::secret::Secret;
 
 /// How long a failed login is not tried again.
 const PAUSE: Duration = Duration::from_secs(2);
+/// A token that Nacos hands out again may have less than a second left.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// 2.x answers with a time stamp where a length of time should be when authentication is off.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -121,7 +123,7 @@ impl Login {
 
 impl Token {
     fn of(granted: &Granted, now: Instant) -> Self {
-        let lasts = Duration::from_secs(granted.token_ttl).min(LONGEST);
+        let lasts = Duration::from_secs(granted.token_ttl).clamp(SHORTEST, LONGEST);
         Self {
             value: Secret::new(&granted.access_token),
             renew: now + lasts.mul_f64(0.7),
