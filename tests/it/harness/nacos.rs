@@ -7,8 +7,8 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{OnceLock, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard};
 use weir::center::nacos::{Base, Error, Kind, Nacos as Client, Password, Row, Settings};
@@ -86,13 +86,15 @@ impl Nacos {
         SHARED.get_or_init(|| Self::start("guarded", "3.1", Some(5)))
     }
 
-    /// A 2.3 that asks for a login.
-    pub(crate) fn guarded_2() -> &'static Self {
-        static SHARED: OnceLock<Nacos> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start("guarded-2", "2.3", Some(5)))
+    /// A 2.3 that asks for a login, for one test.
+    pub(crate) fn guarded_2() -> Self {
+        Self::start("guarded-2", "2.3", Some(5))
     }
 
     fn start(name: &str, version: &str, token_seconds: Option<u32>) -> Self {
+        // Several at once would start more slowly than one after the other.
+        static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let owner = std::process::id().to_string();
         remove_logs_of_ended_runs(root);
@@ -176,6 +178,13 @@ impl Nacos {
 
     fn verb(&self, verb: &str) {
         run(Command::new(SCRIPT).arg(verb).arg(&self.folder));
+    }
+}
+
+impl Drop for Nacos {
+    fn drop(&mut self) {
+        // The shared ones are never dropped; the watching script stops what this misses.
+        let _status = Command::new(SCRIPT).arg("kill").arg(&self.folder).status();
     }
 }
 

@@ -141,6 +141,9 @@ up() {
     sed "s/@PORT@/$port/; s/@CONSOLE@/$console/; s/@AUTH@/$auth/; s/@TOKEN@/$token/" \
       "$here/$version/application.properties" > "$dir/conf/application.properties"
     launch "$dir"
+    # On a busy machine the database may take longer to make itself than Nacos gives it; then the
+    # server ends, and it is begun anew.
+    if ! wait_ready "$dir" && ! running "$dir"; then echo "it is started once more" >&2; rm -rf "$dir/data"; launch "$dir"; fi
   fi
   wait_ready "$dir"
   [ $auth = false ] || make_user
