@@ -2,7 +2,7 @@
 //! Kafka acknowledging, memory. Every figure stands beside the same work done plainly (a tree by
 //! `serde_json::Value`, a future per record) in the same run; nothing is asserted.
 //!
-//! `cargo bench` runs all of it; `cargo bench -- steps` and `cargo bench -- kafka` a part.
+//! `cargo bench` runs all of it; `cargo bench -- steps`, `-- kafka` and `-- redis` a part.
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
@@ -11,6 +11,7 @@ mod kafka;
 mod load;
 mod peer;
 mod process;
+mod redis;
 mod steps;
 
 fn main() {
@@ -29,9 +30,11 @@ fn main() {
         ["load", address, batch, seconds] => kafka::load(address, batch, seconds),
         ["steps"] => steps::print(),
         ["kafka"] => kafka::print(),
+        ["redis"] => redis::print(),
         _ => {
             steps::print();
             kafka::print();
+            redis::print();
         }
     }
 }

@@ -291,3 +291,6 @@ impl Lookup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::harness::load::Load;
 use crate::harness::redis::{Counting, Redis};
 use crate::harness::{eventually, scale, soak};
 
-const PRODUCERS: &str = "version: 1\nproducers:\n  disk: { kind: file, path: out }\n";
+const PRODUCERS: &str = "version: 1\nproducers: { disk: { file: { folder: out } } }\n";
 
 /// A repo `app` that attributes events to devices by three identifiers and writes them to files.
 fn documents(nodes: &str, more: &str) -> Documents {
@@ -78,6 +78,15 @@ async fn sent(gateway: &Gateway, event: &Value) -> (String, Value, String) {
     send(gateway, std::slice::from_ref(event)).await;
     let n = event["n"].as_u64().unwrap();
     told(gateway).remove(&n).unwrap().pop().unwrap()
+}
+
+/// The records of a topic whose records no reply waits for.
+async fn some_written(gateway: &Gateway, topic: &str) -> Vec<String> {
+    eventually(60, topic, || async {
+        let written = gateway.written(topic);
+        (!written.is_empty()).then_some(written)
+    })
+    .await
 }
 
 fn oaid(device: usize) -> String {
@@ -281,16 +290,16 @@ async fn what_disagrees_in_a_race_is_told_and_no_id_is_made_up() {
             disagreeing += u64::from(status == "conflict");
         }
     }
-    let records = gateway.written("conflicts");
-    let of_events: u64 = records
-        .iter()
-        .map(|line| {
+    eventually(60, "every disagreement is told", || async {
+        let records = gateway.written("conflicts");
+        let of_events = records.iter().map(|line| {
             let record: Value = serde_json::from_str(line).unwrap();
             assert_eq!(record["kind"], "conflict");
             record["events"].as_u64().unwrap()
-        })
-        .sum();
-    assert_eq!(of_events, disagreeing, "every disagreement is told");
+        });
+        (of_events.sum::<u64>() == disagreeing).then_some(())
+    })
+    .await;
     println!("{disagreeing} of {} events disagreed", told.len() * 2);
 }
 
@@ -323,38 +332,39 @@ async fn a_request_asks_once_for_known_devices_and_three_times_for_new_ones() {
     for layout in ["bucketed", "plain"] {
         let more = format!("{PATIENT}, layout: {layout}");
         let gateway = start(documents(&nodes, &more)).await;
-        let batch = |mask: usize, first: u64| -> Vec<_> {
-            (0..25)
-                .map(|device| event(device, mask, first + device as u64))
+        let mut n = 0;
+        let mut batch = |round: usize, mask: usize| -> Vec<Value> {
+            n += 25;
+            let devices = 25 * round..25 * (round + 1);
+            devices
+                .zip(n..)
+                .map(|(device, n)| event(device, mask, n))
                 .collect()
         };
-        let trips = async |events: &[Value]| {
-            // The keeper asks for a sign of life once a second; it does not come in between here.
-            let mut least = usize::MAX;
+        let trips = async |events: Vec<Value>| {
             proxy.trips();
-            send(&gateway, events).await;
-            least = least.min(proxy.trips());
-            least
+            send(&gateway, &events).await;
+            proxy.trips()
         };
-        let new = trips(&batch(7, 0)).await;
-        assert!(
-            (2..=4).contains(&new),
-            "{layout}: {new} trips for new devices"
-        );
-        let cached = trips(&batch(7, 100)).await;
-        assert!(cached <= 1, "{layout}: {cached} trips for cached devices");
-        // The same devices by other identifiers are not in the cache, and the map knows them.
-        let known = trips(&batch(3, 200)).await;
-        assert!(
-            (1..=2).contains(&known),
-            "{layout}: {known} trips for known devices"
-        );
+        // The keeper asks for a sign of life once a second: sometimes one comes in between.
+        let mut least = [usize::MAX; 3];
+        for round in 0..4 {
+            let new = trips(batch(round, 7)).await;
+            let cached = trips(batch(round, 7)).await;
+            // The same devices by fewer identifiers are not in the cache, and the map knows them.
+            let known = trips(batch(round, 3)).await;
+            for (least, found) in least.iter_mut().zip([new, cached, known]) {
+                *least = (*least).min(found);
+            }
+        }
+        assert_eq!(least, [3, 0, 1], "{layout}: new, cached, known");
         let metrics = gateway.metrics().await;
-        assert_eq!(metrics.count("weir_device_cache_hits_total", &[]), 25);
-        assert_eq!(metrics.count("weir_device_cache_misses_total", &[]), 50);
+        let count = |name| metrics.count(name, &[]);
+        assert_eq!(count("weir_device_cache_hits_total"), 4 * 25);
+        assert_eq!(count("weir_device_cache_misses_total"), 4 * 50);
         assert_eq!(
-            metrics.count("weir_device_seconds_count", &[]),
-            2,
+            count("weir_device_seconds_count"),
+            4 * 2,
             "none when all is cached"
         );
     }
@@ -459,11 +469,7 @@ async fn outage(redis: &Redis, name: &str, fail: impl Fn(), recover: impl Fn()) 
         assert!(event["new"].is_null(), "nobody knows: {line}");
         assert_eq!(event["device"].as_str().unwrap().len(), 32, "{line}");
     }
-    let reattributed = gateway.written("reattribution");
-    assert!(
-        !reattributed.is_empty(),
-        "{name}: what was degraded can be corrected"
-    );
+    some_written(&gateway, "reattribution").await;
     let fresh = start(documents(&redis.nodes(), PATIENT)).await;
     for events in before.chunks(50) {
         send(&fresh, events).await;
@@ -518,7 +524,8 @@ async fn without_redis_at_the_start_events_go_on_and_the_map_is_found_later() {
     until_answered(&gateway, 2).await;
     let (same, new, status) = sent(&gateway, &event(7, 7, 2)).await;
     assert_eq!((same, new, &*status), (id, json!(true), "new"));
-    let record: Value = serde_json::from_str(&gateway.written("reattribution")[0]).unwrap();
+    let record: Value =
+        serde_json::from_str(&some_written(&gateway, "reattribution").await[0]).unwrap();
     assert_eq!(
         (&record["kind"], &record["events"]),
         (&json!("degraded"), &json!(1))
@@ -621,13 +628,12 @@ async fn nothing_tells_an_identifier() {
             redis.resume(1);
             let mut told = vec![redis.dump(), gateway.log().into_bytes()];
             told.extend(
-                gateway
-                    .written("conflicts")
+                some_written(&gateway, "conflicts")
+                    .await
                     .into_iter()
                     .map(String::into_bytes),
             );
-            let degraded = gateway.written("reattribution");
-            assert!(!degraded.is_empty());
+            let degraded = some_written(&gateway, "reattribution").await;
             told.extend(degraded.into_iter().map(String::into_bytes));
             let metrics = gateway
                 .client
