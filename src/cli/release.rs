@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::center::nacos::{Base, Nacos};
+use crate::center::nacos::{Base, Error, Nacos};
 use crate::cli::Usage;
 use crate::cli::nacos::stood;
 use crate::document::digest::{Content, DataId};
@@ -20,6 +20,8 @@ use crate::telemetry::clock;
 /// How long what was written may take to be seen where instances read.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a write is tried again that Nacos failed to do.
+const TRIES: usize = 3;
 
 /// Who does it, and why: both are written into the index.
 #[derive(Clone, Debug, clap::Args)]
@@ -177,7 +179,7 @@ pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Resul
 
 /// Moves the index. Who loses learns who won.
 async fn swap(nacos: &Nacos, text: &str, base: Base) -> anyhow::Result<()> {
-    match nacos.publish(INDEX, text, base).await {
+    match publish(nacos, INDEX, text, base).await {
         Ok(()) => Ok(()),
         Err(error) if error.is_conflict() => {
             let stands = stood(nacos, INDEX).await?;
@@ -186,6 +188,24 @@ async fn swap(nacos: &Nacos, text: &str, base: Base) -> anyhow::Result<()> {
             Err(Lost { winner }.into())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A compare-and-swap whose outcome is known: when Nacos fails, or is silent, what stands there tells.
+/// Its own database fails where several insert at the same moment.
+async fn publish(nacos: &Nacos, id: &str, text: &str, base: Base) -> Result<(), Error> {
+    let mut tries = 0;
+    loop {
+        let error = match nacos.publish(id, text, base.clone()).await {
+            Err(error) if error.is_outage() && tries < TRIES => error,
+            published => return published,
+        };
+        tokio::time::sleep(LOOK_EVERY).await;
+        let stands = nacos.read_latest(id).await.map_err(|_| error)?;
+        if stands.is_some_and(|stands| stands.content == text) {
+            return Ok(());
+        }
+        tries += 1;
     }
 }
 
@@ -199,10 +219,7 @@ async fn put_addressed(nacos: &Nacos, id: &DataId, content: &Content) -> anyhow:
             );
             return Ok(false);
         }
-        match nacos
-            .publish(id.as_str(), &content.text, Base::Absent)
-            .await
-        {
+        match publish(nacos, id.as_str(), &content.text, Base::Absent).await {
             Ok(()) => return Ok(true),
             // Somebody released the same content at this moment.
             Err(error) if error.is_conflict() => {}
@@ -219,7 +236,7 @@ async fn put_floating(
     content: &Content,
     base: Base,
 ) -> anyhow::Result<()> {
-    match nacos.publish(id.as_str(), &content.text, base).await {
+    match publish(nacos, id.as_str(), &content.text, base).await {
         Ok(()) => {}
         Err(error) if error.is_conflict() => bail!("somebody else changed it meanwhile"),
         Err(error) => return Err(error.into()),

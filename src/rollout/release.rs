@@ -152,34 +152,18 @@ pub fn plan(
     release: &ReleaseForm,
 ) -> Result<Option<Release>, Error> {
     choice.check(&wanted.index)?;
-    let mut addressed_contents = Vec::new();
-    let (mut first, mut last) = (Vec::new(), Vec::new());
-    let mut documents = Vec::new();
+    let mut planned = Planned::default();
     for entry in &wanted.index.documents {
         let content = wanted.contents.get(entry.data_id.as_str());
         let content = content.ok_or_else(|| Error::NoContent(entry.data_id.clone()))?;
-        let place = DataId::new(followed(entry));
-        let stood = standing.documents.get(&place);
-        let pinned = pin(entry, content);
-        let floating = float(entry);
-        if choice.floats(entry) && stood.is_some_and(|stood| stood.content == *content) {
-            first.push(floating.clone());
-            last.push(floating);
-            continue;
-        }
-        addressed_contents.push((DataId::new(&pinned.data_id), content.clone()));
-        if choice.floats(entry) {
-            documents.push((place, content.clone(), base_of(stood)));
-            first.push(EntryForm {
-                floated: Some(floating.data_id.clone()),
-                ..pinned
-            });
-            last.push(floating);
-        } else {
-            first.push(pinned.clone());
-            last.push(pinned);
-        }
+        planned.take(entry, content, choice.floats(entry), standing);
     }
+    let Planned {
+        addressed,
+        first,
+        last,
+        floating,
+    } = planned;
     let version = standing.next_version().max(wanted.index.version);
     let index = |documents| IndexForm {
         version,
@@ -188,23 +172,55 @@ pub fn plan(
         ..wanted.index.clone()
     };
     let (index, last) = (index(first), index(last));
-    if standing
-        .form()
-        .is_some_and(|stands| says_the_same(&stands, &last))
-        && documents.is_empty()
-    {
+    let stands = standing.form();
+    if floating.is_empty() && stands.is_some_and(|stands| says_the_same(&stands, &last)) {
         return Ok(None);
     }
     Ok(Some(Release {
         digest: Digest::new(&release.of),
-        addressed: addressed_contents,
+        addressed,
         index,
         base: base_of(standing.index.as_ref()),
-        follow: (!documents.is_empty()).then_some(Follow {
-            documents,
+        follow: (!floating.is_empty()).then_some(Follow {
+            documents: floating,
             index: last,
         }),
     }))
+}
+
+/// The entries of the two indexes, and the contents that they need.
+#[derive(Debug, Default)]
+struct Planned {
+    addressed: Vec<(DataId, Content)>,
+    first: Vec<EntryForm>,
+    last: Vec<EntryForm>,
+    floating: Vec<(DataId, Content, Base)>,
+}
+
+impl Planned {
+    fn take(&mut self, entry: &EntryForm, content: &Content, floats: bool, standing: &Standing) {
+        let (pinned, floating) = (pin(entry, content), float(entry));
+        let place = DataId::new(&floating.data_id);
+        let stood = standing.documents.get(&place);
+        if floats && stood.is_some_and(|stood| stood.content == *content) {
+            self.first.push(floating.clone());
+            self.last.push(floating);
+            return;
+        }
+        let address = DataId::new(&pinned.data_id);
+        self.addressed.push((address, content.clone()));
+        if floats {
+            self.floating.push((place, content.clone(), base_of(stood)));
+            self.first.push(EntryForm {
+                floated: Some(floating.data_id.clone()),
+                ..pinned
+            });
+            self.last.push(floating);
+        } else {
+            self.first.push(pinned.clone());
+            self.last.push(pinned);
+        }
+    }
 }
 
 impl Standing {

@@ -33,6 +33,7 @@ mod nacos_facts;
 mod nacos_live;
 mod nacos_outages;
 mod redis_devices;
+mod releases;
 mod restarts;
 mod serving;
 mod shadow;

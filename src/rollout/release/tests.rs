@@ -318,6 +318,23 @@ fn the_past_is_told_set_by_set() {
 }
 
 #[test]
+fn an_old_index_that_is_published_again_has_nobody_who_says_why() {
+    let mut world = World::default();
+    world.release(&wanted("r1", "c1"), &PIN, "ann");
+    let first = world.standing.index.clone().unwrap().content.text;
+    world.release(&wanted("r2", "c1"), &PIN, "bob");
+    world.write(INDEX, Some(&first));
+    let past = world.past();
+    let said = |at: usize| {
+        let origin = past[at].origin.as_ref().unwrap();
+        (origin.by.as_deref().unwrap(), origin.reason.as_deref())
+    };
+    assert_eq!(said(0), ("console", None));
+    assert_eq!(said(1), ("bob", Some("why")));
+    assert_eq!(said(2), ("ann", Some("why")));
+}
+
+#[test]
 fn an_index_goes_back_by_its_earlier_content() {
     let mut world = World::default();
     world.release(&wanted("r1", "c1"), &PIN, "ann");

@@ -36,8 +36,10 @@ pub struct Origin {
     pub at: Timestamp,
     /// Which document was changed.
     pub document: DataId,
-    /// Who, if that is known.
+    /// Who, if that is known: as the index says, else as Nacos has it.
     pub by: Option<String>,
+    /// Who as Nacos has it.
+    pub user: Option<String>,
     /// Why, if the index says so.
     pub reason: Option<String>,
     /// Of a rollback: the digest of the set that it took back.
@@ -162,6 +164,10 @@ impl Walk {
         if last.digest.is_some() || self.found.is_empty() {
             self.found.push(last);
         }
+        for at in 0..self.found.len() {
+            let (now, older) = self.found[at..].split_at_mut(1);
+            now[0].unsay(older);
+        }
         self.found
     }
 
@@ -196,6 +202,19 @@ impl Walk {
 }
 
 impl Past {
+    /// An index that says of itself what an older one says too was published again, by somebody who
+    /// did not say why.
+    fn unsay(&mut self, older: &[Self]) {
+        let released = |past: &Self| past.index.as_ref().and_then(|index| index.release.clone());
+        let own = released(self);
+        let is_copy = own.is_some() && older.iter().any(|past| released(past) == own);
+        if let Some(origin) = self.origin.as_mut().filter(|_| is_copy) {
+            origin.by.clone_from(&origin.user);
+            origin.reason = None;
+            origin.undoes = None;
+        }
+    }
+
     /// The content that stood under a dataId and floated.
     pub fn content(&self, data_id: &str) -> Option<&Content> {
         self.floating.get(data_id)
@@ -222,16 +241,11 @@ fn origin(next: &Next, now: &Past, was: &Past) -> Origin {
     let of_index = next.document.as_str() == INDEX;
     let release = now.index.as_ref().filter(|_| of_index);
     let release = release.and_then(|index| index.release.clone());
-    // The same release twice: somebody published old content again.
-    let before = was.index.as_ref().and_then(|index| index.release.clone());
-    let release = release.filter(|release| Some(release) != before.as_ref());
     let address = next.row.address.as_ref();
-    let user = next
-        .row
-        .user
-        .clone()
-        .or_else(|| Some(format!("somebody at {}", address?)));
+    let somebody = address.map(|address| format!("somebody at {address}"));
+    let user = next.row.user.clone().or(somebody);
     Origin {
+        user: user.clone(),
         at: next.row.at,
         document: next.document.clone(),
         by: release.as_ref().map(|release| release.by.clone()).or(user),
