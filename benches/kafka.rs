@@ -74,7 +74,9 @@ pub(crate) fn load(address: &str, batch: &str, seconds: &str) {
         .iter()
         .find(|(b, _)| *b == batch)
         .expect("1, 25 or 200");
-    let requests = requests(&corpus::tracking(EVENTS), batch, false);
+    let events = corpus::tracking(EVENTS);
+    load::once(address, &first_events(&events));
+    let requests = requests(&events, batch, false);
     let time = Duration::from_secs(seconds.parse().expect("a number of seconds"));
     let answered = load::send(address, &requests, *connections, time);
     println!("{answered:?}");
@@ -100,12 +102,7 @@ fn measure(running: &mut Running) -> Result {
     let (memory_at_rest, _) = process::memory(pid);
     let events = corpus::tracking(EVENTS);
     let mut cells = Vec::new();
-    // Devices are known before anything is measured, and by other events than those measured.
-    let first: Vec<_> = events
-        .iter()
-        .map(|event| event.replacen('{', "{ ", 1))
-        .collect();
-    load::once(&running.address, &requests(&first, 200, false));
+    load::once(&running.address, &first_events(&events));
     for (batch, connections) in BATCHES {
         for gzip in [false, true] {
             let requests = requests(&events, batch, gzip);
@@ -128,6 +125,12 @@ fn measure(running: &mut Running) -> Result {
         memory_at_rest,
         memory_loaded,
     }
+}
+
+/// Devices are known before anything is measured, and by other events than those measured.
+fn first_events(events: &[String]) -> Vec<Vec<u8>> {
+    let other = |event: &String| event.replacen('{', "{ ", 1);
+    requests(&events.iter().map(other).collect::<Vec<_>>(), 200, false)
 }
 
 fn requests(events: &[String], batch: usize, gzip: bool) -> Vec<Vec<u8>> {
