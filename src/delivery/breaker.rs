@@ -97,6 +97,9 @@ impl Breaker {
 
     /// Whether a group would be admitted, without admitting one.
     pub(super) fn would_admit(&self, now: Instant) -> bool {
+        if !self.open.load(Ordering::Acquire) {
+            return true;
+        }
         match *self.lock() {
             State::Closed => true,
             State::Open { until, .. } => now >= until,

@@ -41,10 +41,11 @@ pub(super) fn start(
     let (shares, group_of) = divide(&items);
     let (books, heard) = Books::open();
     let mut refused = Vec::new();
+    let now = Instant::now();
     let ways: Vec<Option<Way>> = (0..)
         .zip(&shares)
         .map(|(number, share)| {
-            let way = admit(shared, to, share, number, &books, items.len());
+            let way = admit(shared, to, share, number, &books, items.len(), now);
             way.map_err(|reason| refused.push(Failed::Group(number, reason)))
                 .ok()
         })
@@ -125,6 +126,7 @@ fn admit(
     number: u32,
     books: &Arc<Books>,
     of: usize,
+    now: Instant,
 ) -> Result<Way, Reason> {
     if shared.closing.load(Ordering::Acquire) {
         return Err(Reason::Closing);
@@ -132,7 +134,6 @@ fn admit(
     if of >= MOST_RECORDS {
         return Err(Reason::Overloaded);
     }
-    let now = Instant::now();
     let target = to.target(share.target);
     let topic = to.topic(target, share.priority, share.topic);
     let (lane, connection) = (

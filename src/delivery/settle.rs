@@ -72,7 +72,6 @@ impl Handed {
     }
 
     fn tell_breakers(&self, taken: u64, failed: &[(Reason, u32)]) {
-        let now = Instant::now();
         let target = &self.connection.spec;
         // A cluster that refuses a record has answered.
         let answered = failed
@@ -81,19 +80,20 @@ impl Handed {
         if taken > 0 || answered {
             self.connection.acknowledged();
         } else if self.probes.cluster {
-            self.connection.breaker.probe_failed(now);
+            self.connection.breaker.probe_failed(Instant::now());
         }
         if taken > 0 {
             self.topic.taken(target, taken);
         } else if self.probes.topic {
-            self.topic.breaker.probe_failed(now + TOPIC_REST);
+            let rested = Instant::now() + TOPIC_REST;
+            self.topic.breaker.probe_failed(rested);
         }
         let refused = failed.iter().map(|&(reason, _)| reason);
         if let Some(reason) = refused
             .into_iter()
             .find(|&reason| send::concerns_topic(reason))
         {
-            self.topic.refuse(target, reason, now);
+            self.topic.refuse(target, reason, Instant::now());
         }
     }
 }

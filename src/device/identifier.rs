@@ -101,15 +101,16 @@ fn lower(text: &str) -> Cow<'_, str> {
 
 /// Without separators; borrowed where there are none.
 fn bare(text: &str) -> Cow<'_, str> {
-    if text.contains(is_separator) {
-        Cow::Owned(text.replace(is_separator, ""))
+    // All separators are ASCII, and no other character has such a byte in it.
+    if text.bytes().any(is_separator) {
+        Cow::Owned(text.replace(|c| u8::try_from(c).is_ok_and(is_separator), ""))
     } else {
         Cow::Borrowed(text)
     }
 }
 
-fn is_separator(c: char) -> bool {
-    matches!(c, '-' | ':' | '.' | '/' | ' ' | '_' | '{' | '}')
+fn is_separator(c: u8) -> bool {
+    matches!(c, b'-' | b':' | b'.' | b'/' | b' ' | b'_' | b'{' | b'}')
 }
 
 /// All zeros in every length, and whatever else is one character again and again; also nothing.

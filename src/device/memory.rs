@@ -37,7 +37,7 @@ impl Memory {
         let key = command.key();
         let mut entries = self.entries.lock(key.0[0]);
         match *command {
-            Command::Get(_) => Answer::Entry(entries.get(&key).copied()),
+            Command::Get(_) => Answer::Entry(entries.read(&key)),
             Command::Claim(_, entry) => Answer::Entry(entries.claim(key, entry)),
             Command::Put(_, entry) => {
                 match entries.get(&key) {
@@ -94,6 +94,12 @@ impl<K: Eq + Hash + Copy, V: Copy> Shards<K, V> {
 }
 
 impl<K: Eq + Hash + Copy, V: Copy> Shard<K, V> {
+    fn read(&mut self, key: &K) -> Option<V> {
+        // Mostly it is young, and one look suffices.
+        let young = self.young.get(key).copied();
+        young.or_else(|| self.get(key).copied())
+    }
+
     fn get(&mut self, key: &K) -> Option<&mut V> {
         if !self.young.contains_key(key) {
             let value = self.old.remove(key)?;
@@ -104,7 +110,7 @@ impl<K: Eq + Hash + Copy, V: Copy> Shard<K, V> {
 
     /// Sets it if it is not there, and gives what was there.
     fn claim(&mut self, key: K, value: V) -> Option<V> {
-        let before = self.get(&key).copied();
+        let before = self.read(&key);
         if before.is_none() {
             self.insert(key, value);
         }

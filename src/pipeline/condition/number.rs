@@ -23,7 +23,10 @@ impl Number {
             return Some(Self::Int(short));
         }
         let text = std::str::from_utf8(value.raw()).ok()?;
-        Self::parse(text)
+        if value.is_int() {
+            return Self::parse(text);
+        }
+        text.parse().map(Self::Float).ok()
     }
 
     /// Reads the text of a number.
