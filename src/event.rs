@@ -21,7 +21,7 @@ mod record;
 mod scan;
 
 pub use address::ClientIp;
-pub use batch::{Batch, Effect, Event, Fate, Slot, Violation};
+pub use batch::{Batch, Effect, Event, Fate, Place, Slot, Violation};
 pub use edit::EventMut;
 pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};

@@ -30,6 +30,15 @@ impl Slot {
     }
 }
 
+/// Where a member of an object stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its key, a string in quotes.
+    pub key: Span,
+    /// Its value.
+    pub value: Span,
+}
+
 /// What became of an event so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -96,6 +105,8 @@ pub struct Event {
     pub(super) edited: bool,
     /// Whether the text repeats keys of fields. Then nothing is edited yet.
     pub(super) duplicated: bool,
+    /// Where the members of the listed object are noted.
+    pub(super) places: Span,
 }
 
 /// How much one value may be larger than its whole event.
@@ -116,6 +127,7 @@ pub struct Batch {
     fields: Arc<Fields>,
     events: Vec<Event>,
     slots: Vec<Slot>,
+    places: Vec<Place>,
     violations: Vec<Violation>,
     growth: Growth,
     /// Members that repeated the key of a field; the last one counts.
@@ -136,6 +148,7 @@ impl Batch {
     pub(crate) fn over(body: Vec<u8>, fields: Arc<Fields>, pool: &Pool) -> Self {
         Self {
             slots: pool.slots(),
+            places: pool.places(),
             ..Self::new(body, fields)
         }
     }
@@ -146,6 +159,7 @@ impl Batch {
         pool.keep_text(std::mem::take(&mut self.text));
         pool.keep_text(std::mem::take(&mut self.draft));
         pool.keep_slots(std::mem::take(&mut self.slots));
+        pool.keep_places(std::mem::take(&mut self.places));
     }
 
     /// Sends an event out, also after [`Batch::strip`]. The first reason stays.
@@ -245,6 +259,7 @@ impl Batch {
             fields: &self.fields,
             event: &mut self.events[index],
             slots: &mut self.slots[index * width..(index + 1) * width],
+            places: &mut self.places,
             violations: &mut self.violations,
         }
     }
@@ -261,7 +276,7 @@ impl Batch {
     pub fn push(&mut self, line: u32, received: Span) -> EventMut<'_> {
         self.slots
             .resize(self.slots.len() + self.fields.len(), Slot::default());
-        self.add(line, received, received, false);
+        self.add(line, received, received, None);
         self.last()
     }
 
@@ -313,7 +328,7 @@ impl Batch {
             return Err(ScanError::new(0, Syntax::TooLarge));
         };
         let scanned = self.scan(text.start as usize, text.end as usize, depth)?;
-        self.add(line, received, text, scanned.duplicates > 0);
+        self.add(line, received, text, Some(scanned));
         Ok(())
     }
 
@@ -328,7 +343,15 @@ impl Batch {
         self.slots
             .resize(width + self.fields.len(), Slot::default());
         let slots = &mut self.slots[width..];
-        let scanned = scan::object(&self.text, start, end, depth, &self.fields, slots);
+        let scanned = scan::object(
+            &self.text,
+            start,
+            end,
+            depth,
+            &self.fields,
+            slots,
+            &mut self.places,
+        );
         if scanned.is_err() {
             self.slots.truncate(width);
         }
@@ -341,10 +364,12 @@ impl Batch {
             end: scanned.end,
         };
         self.duplicates += u64::from(scanned.duplicates);
-        self.add(line, text, text, scanned.duplicates > 0);
+        self.add(line, text, text, Some(scanned));
     }
 
-    fn add(&mut self, line: u32, received: Span, text: Span, duplicated: bool) {
+    fn add(&mut self, line: u32, received: Span, text: Span, scanned: Option<scan::Scanned>) {
+        let duplicated = scanned.is_some_and(|scanned| scanned.duplicates > 0);
+        let places = scanned.map_or_else(Span::default, |scanned| scanned.places);
         let (fate, priority, edited) = (Fate::Live, None, false);
         self.events.push(Event {
             line,
@@ -357,6 +382,7 @@ impl Batch {
             verdict: None,
             edited,
             duplicated,
+            places,
         });
     }
 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::event::batch::{Growth, append};
-use crate::event::{Effect, Event, Fate, FieldId, Fields, Json, Reason, Slot, Span, Violation};
+use crate::event::{
+    Effect, Event, Fate, FieldId, Fields, Json, Place, Reason, Slot, Span, Violation,
+};
 
 /// One event of a batch, to read and edit. Reading sees all edits made before.
 ///
@@ -20,6 +22,7 @@ pub struct EventMut<'b> {
     pub(super) draft: &'b mut Vec<u8>,
     pub(super) fields: &'b Arc<Fields>,
     pub(super) slots: &'b mut [Slot],
+    pub(super) places: &'b mut Vec<Place>,
     pub(super) violations: &'b mut Vec<Violation>,
 }
 
@@ -189,6 +192,16 @@ impl EventMut<'_> {
         }
         self.span(field)
             .filter(|span| span.of(self.text).starts_with(b"{"))
+    }
+
+    /// Where the members of an object stand that [`EventMut::object`] has just found, if they were
+    /// noted when it was scanned; else it must be gone through.
+    pub fn places(&self, field: FieldId, object: Span) -> Option<&[Place]> {
+        let slot = &self.slots[field.index()];
+        let as_scanned = slot.member == object && !slot.edited();
+        let places = self.event.places;
+        (as_scanned && self.fields.listed() == Some(field))
+            .then(|| &self.places[places.start as usize..places.end as usize])
     }
 
     fn clear_below(&mut self, field: FieldId) {

@@ -110,6 +110,7 @@ pub struct Fields {
     names: Names,
     /// Of each field whether it stands alone; see [`Fields::stands_alone`].
     alone: Vec<bool>,
+    listed: Option<FieldId>,
 }
 
 #[derive(Debug)]
@@ -188,6 +189,13 @@ impl Fields {
         self.alone.get(id.index()).copied().unwrap_or(false)
     }
 
+    /// The object whose members are all noted while an event is scanned, because a stage looks
+    /// through them. One object, and only if fields stand below it.
+    #[inline]
+    pub(super) fn listed(&self) -> Option<FieldId> {
+        self.listed
+    }
+
     fn table(&self, of: &[FieldId]) -> Names {
         let found = |id: &FieldId| {
             let has_below = !self.children(Some(*id)).is_empty();
@@ -231,7 +239,9 @@ impl FieldsBuilder {
     /// The id of an object whose members a stage looks through without reading it as a value
     /// ([`crate::event::EventMut::object`]): edits below it cost nothing until then.
     pub fn add_object(&mut self, path: &Path) -> Option<FieldId> {
-        self.node(path)
+        let id = self.node(path)?;
+        self.fields.listed.get_or_insert(id);
+        Some(id)
     }
 
     /// With all the fields of another trie, which keep their ids.
@@ -242,6 +252,7 @@ impl FieldsBuilder {
                 builder.fields.nodes[id.index()].valued = node.valued;
             }
         }
+        builder.fields.listed = fields.listed;
         builder
     }
 
@@ -251,6 +262,8 @@ impl FieldsBuilder {
         fields.names = fields.table(&fields.top);
         let alone = |node: &Node| node.parent.is_none() && node.children.is_empty();
         fields.alone = fields.nodes.iter().map(alone).collect();
+        let has_below = |id: &FieldId| !fields.nodes[id.index()].children.is_empty();
+        fields.listed = fields.listed.filter(has_below);
         for id in 0..fields.nodes.len() {
             fields.nodes[id].names = fields.table(&fields.nodes[id].children);
         }

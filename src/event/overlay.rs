@@ -175,6 +175,7 @@ impl EventMut<'_> {
             Ok(scanned) if scanned.end == text.end => {
                 self.event.text = text;
                 self.event.duplicated = scanned.duplicates > 0;
+                self.event.places = scanned.places;
                 self.event.edited = false;
                 return Ok(());
             }
@@ -189,6 +190,7 @@ impl EventMut<'_> {
         self.event.edited = false;
         let again = self.find(self.event.text, Depth::EDITED);
         debug_assert!(again.is_ok(), "{again:?}");
+        self.event.places = again.map_or_else(|_| Span::default(), |scanned| scanned.places);
         Err(ScanError {
             at: error.at - text.start,
             ..error
@@ -198,7 +200,15 @@ impl EventMut<'_> {
     fn find(&mut self, text: Span, depth: Depth) -> Result<scan::Scanned, ScanError> {
         self.slots.fill(Slot::default());
         let (start, end) = (text.start as usize, text.end as usize);
-        scan::object(self.text, start, end, depth, self.fields, self.slots)
+        scan::object(
+            self.text,
+            start,
+            end,
+            depth,
+            self.fields,
+            self.slots,
+            self.places,
+        )
     }
 
     /// All edits, in no order.

@@ -3,94 +3,101 @@
 //! A buffer is empty when it is handed out, whatever it held before. What is kept is bounded in
 //! bytes, and a large buffer is not kept at all: one huge body must not stay in memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::event::Slot;
+use crate::event::{Place, Slot};
 
 /// Buffers that nobody uses at the moment. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Pool(Arc<Mutex<Shelf>>);
+pub struct Pool(Arc<Shelves>);
 
 #[derive(Debug, Default)]
-struct Shelf {
-    texts: Vec<Vec<u8>>,
-    slots: Vec<Vec<Slot>>,
+struct Shelves {
+    texts: Shelf<u8>,
+    slots: Shelf<Slot>,
+    places: Shelf<Place>,
+}
+
+/// Buffers of one type.
+#[derive(Debug)]
+struct Shelf<T>(Mutex<Kept<T>>);
+
+#[derive(Debug)]
+struct Kept<T> {
+    buffers: Vec<Vec<T>>,
     /// Bytes of all of them.
     held: usize,
 }
 
 impl Pool {
-    /// The largest buffer that is kept.
-    const LARGEST: usize = 1 << 20;
-    /// The most that is kept in all.
-    const MOST: usize = 8 << 20;
-
     /// An empty buffer with room for so many bytes, for texts.
     pub fn text(&self, bytes: usize) -> Vec<u8> {
-        let mut shelf = self.shelf();
-        let mut text = shelf.texts.pop().unwrap_or_default();
-        shelf.held -= text.capacity();
-        drop(shelf);
+        let mut text = self.0.texts.take();
         text.reserve_exact(bytes);
         text
     }
 
     /// Takes a buffer for texts back.
-    pub fn keep_text(&self, mut text: Vec<u8>) {
-        text.clear();
-        let size = text.capacity();
-        if fits(size) {
-            let mut shelf = self.shelf();
-            if shelf.takes(size) {
-                shelf.texts.push(text);
-            }
-        }
+    pub fn keep_text(&self, text: Vec<u8>) {
+        self.0.texts.keep(text);
     }
 
-    /// An empty buffer for slots.
     pub(super) fn slots(&self) -> Vec<Slot> {
-        let mut shelf = self.shelf();
-        let slots = shelf.slots.pop().unwrap_or_default();
-        shelf.held -= size_of_slots(&slots);
-        slots
+        self.0.slots.take()
     }
 
-    /// Takes a buffer for slots back.
-    pub(super) fn keep_slots(&self, mut slots: Vec<Slot>) {
-        slots.clear();
-        let size = size_of_slots(&slots);
-        if fits(size) {
-            let mut shelf = self.shelf();
-            if shelf.takes(size) {
-                shelf.slots.push(slots);
-            }
-        }
+    pub(super) fn keep_slots(&self, slots: Vec<Slot>) {
+        self.0.slots.keep(slots);
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    pub(super) fn places(&self) -> Vec<Place> {
+        self.0.places.take()
+    }
+
+    pub(super) fn keep_places(&self, places: Vec<Place>) {
+        self.0.places.keep(places);
+    }
+}
+
+impl<T> Shelf<T> {
+    /// The largest buffer that is kept, in bytes.
+    const LARGEST: usize = 1 << 20;
+    /// The most that is kept in all.
+    const MOST: usize = 4 << 20;
+
+    fn take(&self) -> Vec<T> {
         // Nothing that is done under the lock can panic half way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = kept.buffers.pop().unwrap_or_default();
+        kept.held -= bytes(&buffer);
+        buffer
     }
-}
 
-impl Shelf {
-    /// Whether there is room for a buffer of this size; then it is counted.
-    fn takes(&mut self, size: usize) -> bool {
-        let takes = self.held + size <= Pool::MOST;
-        if takes {
-            self.held += size;
+    fn keep(&self, mut buffer: Vec<T>) {
+        buffer.clear();
+        let size = bytes(&buffer);
+        if size == 0 || size > Self::LARGEST {
+            return;
         }
-        takes
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.held + size <= Self::MOST {
+            kept.held += size;
+            kept.buffers.push(buffer);
+        }
     }
 }
 
-/// Whether a buffer of this size may be kept at all.
-fn fits(size: usize) -> bool {
-    (1..=Pool::LARGEST).contains(&size)
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Kept {
+            buffers: Vec::new(),
+            held: 0,
+        }))
+    }
 }
 
-fn size_of_slots(slots: &Vec<Slot>) -> usize {
-    slots.capacity() * size_of::<Slot>()
+fn bytes<T>(buffer: &Vec<T>) -> usize {
+    buffer.capacity() * size_of::<T>()
 }
 
 #[cfg(test)]
@@ -111,24 +118,22 @@ mod tests {
         let mut slots = pool.slots();
         slots.resize(10, Slot::default());
         pool.keep_slots(slots);
-        assert!(pool.slots().is_empty());
-        assert_eq!(pool.shelf().held, 0);
+        let again = pool.slots();
+        assert!(again.is_empty() && again.capacity() >= 10);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let pool = Pool::default();
-        pool.keep_text(Vec::with_capacity(Pool::LARGEST + 1));
-        assert_eq!(pool.text(0).capacity(), 0, "too large");
+        let shelf = Shelf::<u64>::default();
+        let (largest, most) = (Shelf::<u64>::LARGEST, Shelf::<u64>::MOST);
+        shelf.keep(Vec::with_capacity(largest / 8 + 1));
+        assert_eq!(shelf.take().capacity(), 0, "too large");
         for _ in 0..100 {
-            pool.keep_text(Vec::with_capacity(Pool::LARGEST / 2));
-            pool.keep_slots(Vec::with_capacity(1000));
+            shelf.keep(Vec::with_capacity(largest / 16));
         }
-        let shelf = pool.shelf();
-        let texts: usize = shelf.texts.iter().map(Vec::capacity).sum();
-        let slots: usize = shelf.slots.iter().map(size_of_slots).sum();
-        assert_eq!(shelf.held, texts + slots);
-        assert!(shelf.held <= Pool::MOST, "{}", shelf.held);
-        assert!(shelf.held > Pool::MOST / 2, "{}", shelf.held);
+        let kept = shelf.0.lock().unwrap();
+        let bytes: usize = kept.buffers.iter().map(bytes).sum();
+        assert_eq!(kept.held, bytes);
+        assert!(bytes <= most && bytes > most / 2, "{bytes}");
     }
 }

@@ -5,7 +5,7 @@
 //! strings and digits go 16 bytes at a time. Nothing is read beyond `end`, apart from the 16 bytes
 //! of such a step.
 
-use crate::event::{Fields, Slot};
+use crate::event::{Fields, Place, Slot, Span};
 
 mod walk;
 
@@ -89,9 +89,12 @@ pub(super) struct Scanned {
     pub(super) end: u32,
     /// How many members repeat the key of a field; the last one counts.
     pub(super) duplicates: u32,
+    /// Where the members of the listed object were noted.
+    pub(super) places: Span,
 }
 
-/// Checks the object that starts at `start` (after white space) and must end before `end`; fills
+/// Checks the object that starts at `start` (after white space) and must end before `end`; adds
+/// where the members of the listed object stand to `places`, and fills
 /// `slots` (one a field, all default before) with what stands there. `text` is valid UTF-8 between
 /// `start` and `end`. A line feed inside counts as white space: split lines first. After an error
 /// all slots are default again.
@@ -102,12 +105,19 @@ pub(super) fn object(
     depth: Depth,
     fields: &Fields,
     slots: &mut [Slot],
+    places: &mut Vec<Place>,
 ) -> Result<Scanned, ScanError> {
-    let mut walk = Walk::new(text, end, fields, slots);
+    let first = position(places.len());
+    let mut walk = Walk::new(text, end, fields, slots, places);
     let end = walk.object(start, depth)?;
+    let duplicates = position(walk.superseded.len());
     Ok(Scanned {
         end: position(end),
-        duplicates: position(walk.superseded.len()),
+        duplicates,
+        places: Span {
+            start: first,
+            end: position(places.len()),
+        },
     })
 }
 
@@ -120,7 +130,7 @@ pub(super) fn value(
     depth: Depth,
 ) -> Result<usize, ScanError> {
     let none = Fields::default();
-    Walk::new(text, end, &none, &mut []).any(start, depth)
+    Walk::new(text, end, &none, &mut [], &mut Vec::new()).any(start, depth)
 }
 
 /// The members of an object that later ones with the same key supersede, in the order in which
@@ -132,7 +142,8 @@ pub(super) fn superseded(
     fields: &Fields,
     slots: &mut [Slot],
 ) -> Vec<Slot> {
-    let mut walk = Walk::new(text, end, fields, slots);
+    let mut places = Vec::new();
+    let mut walk = Walk::new(text, end, fields, slots, &mut places);
     match walk.object(start, Depth::EDITED) {
         Ok(_) => walk.superseded,
         Err(_) => Vec::new(),

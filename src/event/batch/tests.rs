@@ -552,3 +552,65 @@ proptest! {
         prop_assert_eq!(read.as_deref(), Some(&*text));
     }
 }
+
+/// What stands in the object, once as it was noted while the event was scanned, once gone through.
+fn noted_and_found(
+    event: &mut EventMut<'_>,
+    object: FieldId,
+) -> Option<[Vec<(String, String)>; 2]> {
+    let text = |json: Json<'_>| String::from_utf8(json.raw().to_vec()).unwrap();
+    let span = event.object(object)?;
+    let noted = event.places(object, span).unwrap().iter();
+    let noted = noted.map(|place| (text(event.at(place.key)), text(event.at(place.value))));
+    let found = event.at(span).members();
+    let found = found.map(|member| (text(member.key), text(member.value)));
+    Some([noted.collect(), found.collect()])
+}
+
+#[test]
+fn the_members_that_were_noted_are_those_that_stand_there() {
+    let mut builder = FieldsBuilder::default();
+    let object = builder.add_object(&Path::parse("p").unwrap()).unwrap();
+    let below = builder.add(&Path::parse("p.a").unwrap()).unwrap();
+    let above = builder.add(&Path::parse("x").unwrap()).unwrap();
+    let fields = Arc::new(builder.build());
+    let lines = [
+        r#"{"p":{"a":1,"b" : [1,{"p":{"c":2}}] , "d\u0061":"}"},"x":1}"#,
+        r#"{"p":{"z":1,"a":2},"x":{},"p":{"y":{"a":3},"a":4,"a":5}}"#,
+        r#"{"p":{}}"#,
+        r#"{"p":{"a":1},"p":7}"#,
+        r#"{"x":[{"p":{"b":1}}]}"#,
+        r#"{"p":{"a":null,"a long name of a member that no head holds":-1e5}}"#,
+    ];
+    let body = lines.join("\n");
+    let mut batch = Batch::new(body.clone().into_bytes(), Arc::clone(&fields));
+    let mut start = 0;
+    for line in lines {
+        let end = start + line.len();
+        batch.read(1, start, end, Depth::DEFAULT).unwrap();
+        start = end + 1;
+    }
+    // An event that cannot be read leaves nothing that others would see.
+    batch.text.extend_from_slice(br#"{"p":{"a":1,"b":]}"#);
+    let end = batch.text.len();
+    batch.read(1, body.len(), end, Depth::DEFAULT).unwrap_err();
+    let mut whole = 0;
+    for index in 0..lines.len() {
+        for edit in ["", "p.a", "x", "remove"] {
+            let mut event = batch.event(index);
+            match edit {
+                "p.a" => assert!(
+                    event.set(below, |_, out| out.extend_from_slice(b"\"new\"")) || index == 3
+                ),
+                "x" => assert!(event.set(above, |_, out| out.extend_from_slice(b"{\"p\":1}"))),
+                "remove" => event.remove(below),
+                _ => {}
+            }
+            if let Some([noted, found]) = noted_and_found(&mut event, object) {
+                assert_eq!(noted, found, "event {index} after {edit:?}");
+                whole += 1;
+            }
+        }
+    }
+    assert!(whole >= 16, "{whole}");
+}

@@ -28,7 +28,15 @@ fn same_verdict(text: &[u8]) {
 fn scan(text: &[u8], start: usize, end: usize, fields: &Fields) -> (Scan, Vec<Slot>) {
     let mut slots = vec![Slot::default(); fields.len()];
     (
-        object(text, start, end, Depth::MAX, fields, &mut slots),
+        object(
+            text,
+            start,
+            end,
+            Depth::MAX,
+            fields,
+            &mut slots,
+            &mut Vec::new(),
+        ),
         slots,
     )
 }
@@ -160,7 +168,16 @@ fn nesting_is_bounded() {
             let text = nested(levels);
             let mut slots = vec![Slot::default(); fields.len()];
             let end = text.len();
-            object(text.as_bytes(), 0, end, Depth(depth), fields, &mut slots).map_err(|e| e.syntax)
+            object(
+                text.as_bytes(),
+                0,
+                end,
+                Depth(depth),
+                fields,
+                &mut slots,
+                &mut Vec::new(),
+            )
+            .map_err(|e| e.syntax)
         };
         assert!(verdict(31, 32).is_ok());
         assert_eq!(verdict(32, 32), Err(Syntax::TooDeep));

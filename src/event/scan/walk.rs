@@ -2,7 +2,7 @@
 
 use crate::event::names::{Found, Head, Names};
 use crate::event::scan::{Depth, ScanError, Syntax, position};
-use crate::event::{FieldId, Fields, Json, Slot, Span};
+use crate::event::{FieldId, Fields, Json, Place, Slot, Span};
 
 mod token;
 
@@ -22,6 +22,9 @@ pub(super) struct Walk<'a> {
     end: usize,
     fields: &'a Fields,
     slots: &'a mut [Slot],
+    /// Where the members of the listed object stand; what was there before belongs to others.
+    places: &'a mut Vec<Place>,
+    first_place: usize,
     error: ScanError,
     /// Takes what is no field, and is empty again at once.
     spare: Slot,
@@ -35,6 +38,7 @@ impl<'a> Walk<'a> {
         end: usize,
         fields: &'a Fields,
         slots: &'a mut [Slot],
+        places: &'a mut Vec<Place>,
     ) -> Self {
         let end = end.min(text.len());
         let text = &text[..text.len().min(end + 2 * Head::LEN)];
@@ -44,6 +48,8 @@ impl<'a> Walk<'a> {
             end,
             fields,
             slots,
+            first_place: places.len(),
+            places,
             error,
             spare: Slot::default(),
             superseded: Vec::new(),
@@ -56,6 +62,7 @@ impl<'a> Walk<'a> {
         let end = self.outcome(end);
         if end.is_err() {
             self.slots.fill(Slot::default());
+            self.places.truncate(self.first_place);
         }
         end
     }
@@ -83,14 +90,19 @@ impl<'a> Walk<'a> {
         }
         let names = self.fields.names(None);
         if names.is_empty() {
-            self.members::<false>(open, names, depth.0)
+            self.members::<false, false>(open, names, depth.0)
         } else {
-            self.members::<true>(open, names, depth.0)
+            self.members::<true, false>(open, names, depth.0)
         }
     }
 
     /// An object; `depth` is how many levels are left, its own among them.
-    fn members<const TRACKED: bool>(&mut self, open: usize, names: &Names, depth: u16) -> Step {
+    fn members<const TRACKED: bool, const LISTED: bool>(
+        &mut self,
+        open: usize,
+        names: &Names,
+        depth: u16,
+    ) -> Step {
         if depth == 0 {
             return Err(self.fail(open, Syntax::TooDeep));
         }
@@ -102,12 +114,12 @@ impl<'a> Walk<'a> {
             if c != b'"' {
                 return Err(self.fail(key, Syntax::Expected("a key in quotes")));
             }
-            let (found, after) = if TRACKED {
+            let (found, key_end) = if TRACKED {
                 self.key(key + 1, names)?
             } else {
                 (Found::NONE, self.string(key + 1)?)
             };
-            let (first, at) = self.colon(after)?;
+            let (first, at) = self.colon(key_end)?;
             let after = if first == b'"' {
                 self.string(at + 1)?
             } else if TRACKED && found.has_below {
@@ -117,6 +129,12 @@ impl<'a> Walk<'a> {
             };
             if TRACKED {
                 self.note(found.field, key, at, after);
+            }
+            if LISTED {
+                self.places.push(Place {
+                    key: span(key, key_end),
+                    value: span(at, after),
+                });
             }
             if let Some(b",\"") = self.text.get(after..after + 2) {
                 (c, key) = (b'"', after + 1);
@@ -169,7 +187,12 @@ impl<'a> Walk<'a> {
         }
         let names = self.fields.names(Some(field));
         match c {
-            b'{' => self.members::<true>(at, names, depth),
+            b'{' if self.fields.listed() == Some(field) => {
+                // It may come again, and the last one counts.
+                self.places.truncate(self.first_place);
+                self.members::<true, true>(at, names, depth)
+            }
+            b'{' => self.members::<true, false>(at, names, depth),
             b'[' => self.elements(at, names.elements(), depth),
             _ => self.value(c, at, depth),
         }
@@ -183,10 +206,7 @@ impl<'a> Walk<'a> {
         if !slot.member.is_empty() {
             self.supersede(field);
         }
-        let span = Span {
-            start: position(at),
-            end: position(end),
-        };
+        let span = span(at, end);
         let slot = self.slots.get_mut(field.index()).unwrap_or(&mut self.spare);
         *slot = Slot {
             key: position(key),
@@ -211,7 +231,7 @@ impl<'a> Walk<'a> {
         match c {
             b'"' => self.string(at + 1),
             b'-' | b'0'..=b'9' => self.number(c, at),
-            b'{' => self.members::<false>(at, self.fields.names(None), depth),
+            b'{' => self.members::<false, false>(at, self.fields.names(None), depth),
             b'[' => self.elements(at, &[], depth),
             b't' => self.word(at, b"true", "`true`"),
             b'f' => self.word(at, b"false", "`false`"),
@@ -267,5 +287,13 @@ impl<'a> Walk<'a> {
     fn fail(&mut self, at: usize, syntax: Syntax) -> Failed {
         self.error = ScanError::new(at, syntax);
         Failed
+    }
+}
+
+#[inline(always)]
+fn span(start: usize, end: usize) -> Span {
+    Span {
+        start: position(start),
+        end: position(end),
     }
 }

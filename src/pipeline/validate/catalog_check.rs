@@ -7,7 +7,7 @@ mod rewrite;
 
 use std::sync::Arc;
 
-use crate::event::{Batch, EventMut, FieldId, Json, Reason, Span};
+use crate::event::{Batch, EventMut, FieldId, Json, Place, Reason, Span};
 use crate::pipeline::validate::catalog::{Catalog, CatalogActions, EventRule, Known, Seen, Status};
 use crate::pipeline::validate::catalog_check::rewrite::{Change, rewrite};
 use crate::pipeline::validate::property::kind_of;
@@ -34,8 +34,7 @@ pub struct CatalogCheck {
 /// A member that is not right, while the properties are gone through.
 #[derive(Clone, Copy, Debug)]
 struct Odd {
-    key: Span,
-    value: Span,
+    place: Place,
     ordinal: Option<u16>,
 }
 
@@ -110,7 +109,7 @@ impl CatalogCheck {
             let repair = self.judge(finder, event, rule, each);
             if repair != Repair::Keep && !finder.shadow {
                 changes.push(Change {
-                    at: each.key.start,
+                    at: each.place.key.start,
                     ordinal: each.ordinal,
                     repair,
                 });
@@ -156,30 +155,43 @@ impl CatalogCheck {
         present: &mut Seen,
     ) {
         let mut seen = Seen::default();
-        let json = event.at(object);
-        for member in json.members() {
-            let known = self.catalog.property(rule, member.key);
+        let mut look = |place: Place| {
+            let value = event.at(place.value);
+            let known = self.catalog.property(rule, event.at(place.key));
             if let Some(Known { property, ordinal }) = known {
                 if seen.insert(ordinal) {
                     // The last member of a name counts.
                     odd.retain(|before| before.ordinal != Some(ordinal));
                     present.remove(ordinal);
                 }
-                if member.value.is_null() {
-                    continue;
+                if value.is_null() {
+                    return;
                 }
                 present.insert(ordinal);
-                if property.fits(member.value) {
-                    continue;
+                if property.fits(value) {
+                    return;
                 }
             } else if self.actions.unknown_property == Action::Accept {
-                continue;
+                return;
             }
             odd.push(Odd {
-                key: span(json, object, member.key),
-                value: span(json, object, member.value),
+                place,
                 ordinal: known.map(|known| known.ordinal),
             });
+        };
+        let noted = self
+            .properties
+            .and_then(|field| event.places(field, object));
+        match noted {
+            Some(places) => places.iter().copied().for_each(look),
+            None => {
+                let json = event.at(object);
+                let places = json.members().map(|member| Place {
+                    key: object.part(json, member.key),
+                    value: object.part(json, member.value),
+                });
+                places.for_each(&mut look);
+            }
         }
     }
 
@@ -190,7 +202,7 @@ impl CatalogCheck {
         rule: &EventRule,
         odd: &Odd,
     ) -> Repair {
-        let (key, value) = (event.at(odd.key), event.at(odd.value));
+        let (key, value) = (event.at(odd.place.key), event.at(odd.place.value));
         let path = self.path(&key.as_str().unwrap_or_default());
         let known = self.catalog.property(rule, key);
         let personal = known.map_or(Personal::None, |known| known.property.personal);
