@@ -98,8 +98,7 @@ impl Open {
     fn count(&self, gathered: &Gathered) {
         if let Some(metrics) = &self.metrics {
             let missed = gathered.lookup.asked.len();
-            let cached = gathered.distinct.len() - missed;
-            metrics.device_cache_hits.inc_by(cached as u64);
+            metrics.device_cache_hits.inc_by(gathered.cached);
             metrics.device_cache_misses.inc_by(missed as u64);
         }
     }

@@ -67,6 +67,7 @@ impl Redis {
     pub(super) fn open(spec: &Spec, opener: &Opener) -> Result<Self, Error> {
         let password = spec.password.as_ref().map(Reference::resolve).transpose();
         let access = node::Access {
+            deadline: spec.deadline,
             tls: spec.tls,
             username: spec.username.clone(),
             password: password.map_err(Error::Password)?,

@@ -560,6 +560,59 @@ async fn a_repo_may_reject_or_skip_what_cannot_be_looked_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_move_to_another_node_are_found() {
+    let redis = Redis::cluster("resharded");
+    let gateway = start(documents(&redis.nodes(), PATIENT)).await;
+    let devices: Vec<_> = (0..500)
+        .map(|device| event(device, 7, device as u64))
+        .collect();
+    for events in devices.chunks(50) {
+        send(&gateway, events).await;
+    }
+    let known = told(&gateway);
+    under_load(&gateway, async || redis.move_slots(400)).await;
+    assert_eq!(degraded(&gateway).await, 0);
+    let fresh = start(documents(&redis.nodes(), PATIENT)).await;
+    for events in devices.chunks(50) {
+        send(&fresh, events).await;
+    }
+    let again = told(&fresh);
+    for n in 0..500 {
+        assert_eq!(again[&n], known[&n]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_asks_for_a_password_gets_it_and_a_wrong_one_degrades() {
+    let redis = Redis::single("password");
+    redis::cmd("CONFIG")
+        .arg(&["SET", "requirepass", "planted-password"])
+        .exec(&mut redis.connections()[0])
+        .unwrap();
+    for (password, expected) in [("planted-password", "new"), ("planted-mistake", "degraded")] {
+        let documents = documents(&redis.nodes(), PATIENT);
+        documents.replace(
+            "weir.tables.yaml",
+            "redis: { ",
+            "redis: { password: \"env:PASSWORD\", ",
+        );
+        let gateway = Gateway::start_with(documents, |command| {
+            command
+                .env("WEIR_DEVICE_KEY", "planted-key")
+                .env("PASSWORD", password);
+        })
+        .await;
+        assert_eq!(sent(&gateway, &event(1, 7, 1)).await.2, expected);
+        let log = gateway.log();
+        assert!(!log.contains("planted"), "{log}");
+        assert_eq!(
+            log.contains("redis does not answer"),
+            expected == "degraded"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_forgets_is_told_at_the_start() {
     let redis = Redis::with(
         "forgetful",

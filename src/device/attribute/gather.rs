@@ -31,6 +31,8 @@ pub(super) struct Gathered {
     /// Of each event the device, as an index; of one that left none.
     devices: Vec<usize>,
     pub(super) lookup: Lookup,
+    /// Devices that this instance found earlier in the day.
+    pub(super) cached: u64,
     /// Of each device that is looked up, which of the step's identifiers it has.
     kinds: Vec<Vec<usize>>,
 }
@@ -48,6 +50,7 @@ impl Gathered {
             by_written: HashMap::new(),
             devices: vec![usize::MAX; batch.events().len()],
             lookup: Lookup::new(mode, moment),
+            cached: 0,
             kinds: Vec::new(),
         };
         let mut written = Vec::new();
@@ -91,6 +94,7 @@ impl Gathered {
         if mode == Mode::Remember
             && let Some(resolved) = open.cached(written, event, moment.day)
         {
+            self.cached += 1;
             return (resolved, None);
         }
         let (kinds, keys) = step.keys_of(event, &open.keys);

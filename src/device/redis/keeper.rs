@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, cmd};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::device::redis::node::{Access, Node};
@@ -73,10 +73,17 @@ fn tell(node: &Node, told: &mut Option<Option<String>>, away: Option<String>) {
 async fn look(node: &Node, access: &Access) -> Result<(), String> {
     if let Some(mut connection) = node.connection() {
         let sign = sign_of_life(&mut connection).await;
-        if sign.is_err() {
-            node.connect_to(None);
-        }
-        return sign;
+        return match sign {
+            // One that always comes too late would open its breaker again and again.
+            Ok(took) if node.refuses() && took > access.deadline => {
+                Err(format!("answers only after {took:?}"))
+            }
+            Ok(_) => Ok(()),
+            Err(why) => {
+                node.connect_to(None);
+                Err(why)
+            }
+        };
     }
     let mut connection = access
         .connect(&node.address, CONNECT)
@@ -88,10 +95,13 @@ async fn look(node: &Node, access: &Access) -> Result<(), String> {
     Ok(())
 }
 
-async fn sign_of_life(connection: &mut MultiplexedConnection) -> Result<(), String> {
-    let ping = cmd("PING");
+/// How long it took.
+async fn sign_of_life(connection: &mut MultiplexedConnection) -> Result<Duration, String> {
+    let (ping, begun) = (cmd("PING"), Instant::now());
     match timeout(SIGN, ping.exec_async(connection)).await {
-        Ok(answered) => answered.map_err(|error: RedisError| error.to_string()),
+        Ok(answered) => answered
+            .map(|()| begun.elapsed())
+            .map_err(|error: RedisError| error.to_string()),
         Err(_) => Err(format!("no answer within {SIGN:?}")),
     }
 }

@@ -21,9 +21,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::secret::Secret;
 use crate::telemetry::metrics::{DeviceFailure, DeviceNode, Metrics};
 
-/// How connections are made.
+/// How connections are made, and what is expected of them.
 #[derive(Debug)]
 pub(super) struct Access {
+    /// How long requests wait for an answer.
+    pub(super) deadline: Duration,
     pub(super) tls: bool,
     pub(super) username: Option<Box<str>>,
     pub(super) password: Option<Secret>,
@@ -72,8 +74,7 @@ impl Node {
 
     /// The answers to a pipeline, if they come in time.
     pub(super) async fn ask(&self, pipeline: &Pipeline, end: Instant) -> Option<Vec<Value>> {
-        let refuses = self.refuses.load(Ordering::Acquire);
-        let connection = self.connection.load_full().filter(|_| !refuses);
+        let connection = self.connection.load_full().filter(|_| !self.refuses());
         let Some(connection) = connection else {
             return self.failed("refused");
         };
@@ -140,6 +141,11 @@ impl Node {
         self.missed.store(0, Ordering::Relaxed);
         self.refuses.store(false, Ordering::Release);
         self.tell(false);
+    }
+
+    /// Whether nothing is asked.
+    pub(super) fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Acquire)
     }
 
     fn tell(&self, refuses: bool) {

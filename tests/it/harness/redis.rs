@@ -95,6 +95,23 @@ impl Redis {
         run(command.arg(verb).arg(&self.folder).arg(node.to_string()));
     }
 
+    /// Moves so many slots from the first node of a Cluster to the second.
+    pub(crate) fn move_slots(&self, count: usize) {
+        let id = |connection: &mut redis::Connection| -> String {
+            redis::cmd("CLUSTER").arg("MYID").query(connection).unwrap()
+        };
+        let ids: Vec<_> = self.connections().iter_mut().map(id).collect();
+        let mut command = Command::new(SCRIPT);
+        command
+            .arg("cli")
+            .arg(&self.folder)
+            .args(["1", "--cluster", "reshard"]);
+        command.arg(self.addresses()[0]);
+        command.args(["--cluster-from", &ids[0], "--cluster-to", &ids[1]]);
+        command.args(["--cluster-slots", &count.to_string(), "--cluster-yes"]);
+        run(&mut command);
+    }
+
     /// A connection to each node.
     pub(crate) fn connections(&self) -> Vec<redis::Connection> {
         let connect = |address: &str| {
