@@ -7,6 +7,7 @@ mod explain;
 mod history;
 mod instance;
 mod nacos;
+mod pin;
 mod release;
 mod rollback;
 mod schema;
@@ -67,6 +68,10 @@ enum Command {
     Rollback(rollback::Arguments),
     /// Let an entry that is pinned follow its document in Nacos again.
     Float(rollback::FloatArguments),
+    /// Keep instances at a set that was live on them before, whatever stands in Nacos.
+    Pin(pin::Arguments),
+    /// Let instances follow their documents again.
+    Unpin(pin::UnpinArguments),
     /// List the sets that stood in Nacos: when, by whom, why, and what changed.
     History(history::Arguments),
     /// Show what stands in Nacos, what instances run, and whether they agree.
@@ -96,6 +101,8 @@ fn command(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Apply(arguments) => apply::run(&arguments, cli.output),
         Command::Rollback(arguments) => rollback::run(&arguments, cli.output),
         Command::Float(arguments) => rollback::float(&arguments, cli.output),
+        Command::Pin(arguments) => pin::run(&arguments, cli.output),
+        Command::Unpin(arguments) => pin::unpin(&arguments, cli.output),
         Command::History(arguments) => history::run(&arguments, cli.output),
         Command::Status(arguments) => status::run(&arguments, cli.output),
     }

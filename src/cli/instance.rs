@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
 use crate::secret::Secret;
@@ -11,6 +11,9 @@ use crate::unit::SecretRef;
 
 /// How long one answer may take.
 const WITHIN: Duration = Duration::from_secs(5);
+
+/// How long what is asked for may take; longer than the admin port itself waits.
+const DONE_WITHIN: Duration = Duration::from_secs(40);
 
 /// Which instances are asked.
 #[derive(Clone, Debug, clap::Args)]
@@ -68,8 +71,27 @@ impl Instances {
         answers
     }
 
+    /// Has each of them do something, which may take until clusters have answered.
+    pub(super) async fn tell(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Vec<(String, Result<Value, String>)> {
+        let mut answers = Vec::new();
+        for url in &self.urls {
+            let request = self.client.post(format!("{url}{path}"));
+            let request = request.timeout(DONE_WITHIN).body(body.to_string());
+            let answer = self.send(request).await;
+            answers.push((url.clone(), answer.map_err(|error| format!("{error:#}"))));
+        }
+        answers
+    }
+
     async fn ask_one(&self, url: &str) -> anyhow::Result<Value> {
-        let mut request = self.client.get(url);
+        self.send(self.client.get(url)).await
+    }
+
+    async fn send(&self, mut request: RequestBuilder) -> anyhow::Result<Value> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
         }

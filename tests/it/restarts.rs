@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::documents::Documents;
-use crate::harness::gateway::{Gateway, Revision};
+use crate::harness::gateway::{Gateway, Revision, command};
 use crate::harness::{eventually, scale, soak};
 
 const FILES: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
@@ -236,6 +236,73 @@ async fn a_pinned_instance_stays_over_changes_and_restarts_until_it_is_unpinned(
     );
     assert_eq!(followed["pinned"], Value::Null);
     serves(&gateway, "a", 4).await;
+    gateway.stop().await;
+}
+
+/// Runs a command of the program against one instance; whether it succeeded, and what it printed.
+fn run(gateway: &Gateway, arguments: &[&str]) -> (bool, String) {
+    let admin = gateway.admin_url("");
+    let done = command()
+        .args(arguments)
+        .args(["--admin", &admin])
+        .output()
+        .unwrap();
+    let text = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+    (done.status.success(), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_pinned_and_unpinned_from_the_command_line() {
+    let mut gateway = Gateway::start(single()).await;
+    let first = gateway.revision().await;
+    let second = change(&gateway, 2).await;
+    let (done, text) = run(&gateway, &["pin", "--reason", "version 2 is bad"]);
+    assert!(done && text.contains("pinned, set"), "{text}");
+    assert!(text.contains(first.set()), "{text}");
+    serves(&gateway, "a", 1).await;
+    // By the digest of a revision, too.
+    let because = ["--reason", "it was not"];
+    let (done, text) = run(&gateway, &["pin", second.digest(), because[0], because[1]]);
+    assert!(done && text.contains(second.set()), "{text}");
+    let (done, text) = run(&gateway, &["pin", "nonsense", because[0], because[1]]);
+    assert!(!done && text.contains("no kept set"), "{text}");
+    let (done, text) = run(&gateway, &["unpin", because[0], because[1]]);
+    assert!(done && text.contains("applied, set"), "{text}");
+    let (done, text) = run(&gateway, &["unpin", because[0], because[1]]);
+    assert!(!done && text.contains("not pinned"), "{text}");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pinning_needs_the_token_of_the_admin_port() {
+    let documents = single();
+    let token = "let-me-in";
+    let mut gateway = Gateway::start_with(documents, |command| {
+        command
+            .env("WEIR_ADMIN_PORT_TOKEN", "env:ADMIN_TOKEN")
+            .env("ADMIN_TOKEN", token);
+    })
+    .await;
+    for path in ["/api/pin", "/api/unpin", "/api/rollback"] {
+        let (status, _) = gateway.ask(path, &json!({ "reason": "no token" })).await;
+        assert_eq!(status, 401, "{path}");
+    }
+    let refused = run(&gateway, &["unpin", "--reason", "no token"]);
+    assert!(!refused.0 && refused.1.contains("401"), "{refused:?}");
+    let done = command()
+        .args([
+            "unpin",
+            "--reason",
+            "with it",
+            "--admin",
+            &gateway.admin_url(""),
+        ])
+        .args(["--admin-token", "env:ADMIN_TOKEN"])
+        .env("ADMIN_TOKEN", token)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(text.contains("not pinned"), "{text}");
     gateway.stop().await;
 }
 
