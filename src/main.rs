@@ -3,6 +3,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Also for the C libraries in this program: the Kafka library makes its records on one thread and
+/// frees them on another, which the system's allocator does slowly.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     match weir::cli::run() {
         Ok(code) => code,
