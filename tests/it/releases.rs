@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::harness::documents::Documents;
+use crate::harness::faulty::Faulty;
 use crate::harness::gateway::{Gateway, command};
 use crate::harness::nacos::{Nacos, Space};
 use crate::harness::{eventually, scale};
@@ -247,6 +248,23 @@ async fn the_consoles_roll_back_of_an_index_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_is_followed_without_the_listener() {
+    let space = Nacos::shared().space_without_namespace("unheard");
+    let good = apply(&space, "ann", &documents(GOOD), &["--init"]).await;
+    // What passes HTTP alone: the listener's own port is a thousand above.
+    let proxy = Faulty::before(&space.url).await;
+    let source = ["--nacos", &proxy.url, "--namespace", &space.name].map(str::to_owned);
+    let gateway = Gateway::spawn_from(&source, Documents::empty(), |_| {});
+    gateway.until_ready().await;
+    let bad = apply(&space, "bob", &documents(BAD), &[]).await;
+    until_runs(&space, &gateway, &bad).await;
+    let back = ["rollback", "--reason", "takes nothing"];
+    weir(&space, "eve", &back).await.done();
+    until_runs(&space, &gateway, &good).await;
+    assert_eq!(taken(&gateway).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_consoles_roll_back_of_a_floating_document_is_followed() {
     let space = Nacos::shared().space_without_namespace("console-floats");
     let good = apply(&space, "ann", &documents(GOOD), &["--init", "--float"]).await;
@@ -457,4 +475,40 @@ async fn who_logs_in_stands_in_the_same_variables_as_for_serve() {
     );
     std::fs::write(password.path(), "nacos\n").unwrap();
     said(Some("nacos")).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switches_stay_with_product_staff() {
+    const SWITCHES: &str = "weir.switches";
+    let space = Nacos::shared().space_without_namespace("switches");
+    let ours = "version: 1\nrepos: {}\n";
+    let theirs = "version: 2\nrepos: { events: { gone: { mode: off } } }\n";
+    let with_ours = |repo: &str| documents(repo).with("weir.switches.yaml", ours);
+    apply(&space, "ann", &with_ours(GOOD), &["--init"]).await;
+    assert_eq!(
+        space.content(SWITCHES).await.unwrap(),
+        ours,
+        "there were none"
+    );
+    space.publish(SWITCHES, theirs).await;
+
+    let folder = with_ours(BAD);
+    let again = ["apply", folder.path().to_str().unwrap(), "--reason", "x"];
+    let done = weir(&space, "bob", &again).await.done();
+    assert!(done["notes"][0].as_str().unwrap().contains("--switches"));
+    let found = done["diagnostics"].to_string();
+    assert!(
+        found.contains("`gone` is no validator"),
+        "those that stand: {found}"
+    );
+    let back = ["rollback", "--reason", "x"];
+    weir(&space, "eve", &back).await.done();
+    assert_eq!(space.content(SWITCHES).await.unwrap(), theirs);
+
+    let both = ["rollback", "--to", "1", "--switches", "--reason", "x"];
+    weir(&space, "eve", &both).await.done();
+    assert_eq!(space.content(SWITCHES).await.unwrap(), ours);
+    space.publish(SWITCHES, theirs).await;
+    apply(&space, "ann", &with_ours(GOOD), &["--switches"]).await;
+    assert_eq!(space.content(SWITCHES).await.unwrap(), ours);
 }

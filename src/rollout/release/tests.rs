@@ -234,8 +234,12 @@ impl World {
     }
 
     fn past(&self) -> Vec<Past> {
+        self.newest(usize::MAX)
+    }
+
+    fn newest(&self, sets: usize) -> Vec<Past> {
         let mut walk = Walk::default();
-        loop {
+        while walk.found() < sets {
             while let Some(id) = walk.wants().first().cloned() {
                 let rows = self.rows.get(&id).cloned().unwrap_or_default();
                 let plain: Vec<_> = rows.iter().map(|(row, _)| row.clone()).collect();
@@ -262,6 +266,7 @@ impl World {
             };
             walk.undo(&next, before);
         }
+        walk.end()
     }
 
     fn holds(&self, id: &DataId, wanted: &Row) -> Option<Content> {
@@ -309,6 +314,7 @@ fn the_past_is_told_set_by_set() {
     let expected = [of("bob", both), of("console", &["repo a"]), of("ann", both)];
     assert_eq!(told, expected);
     assert_eq!(past[0].digest.as_ref(), Some(&world.digest()));
+    assert_eq!(world.newest(2).len(), 2, "who stops early invents nothing");
     let documents = &past[1].floating;
     assert_eq!(
         documents[REPO].text.as_ref(),

@@ -157,11 +157,12 @@ impl Walk {
         self.found.iter()
     }
 
-    /// All sets that were found, the newest first; the last one is what stood where the walk ended,
-    /// and was not made by a change that the walk has seen.
+    /// All sets that were found, the newest first. Where the history ended, the last one is what
+    /// stood before it, made by a change that nobody knows any more.
     pub fn end(mut self) -> Vec<Past> {
         let last = self.newest.take().unwrap_or_else(|| self.view());
-        if last.digest.is_some() || self.found.is_empty() {
+        let ended = self.next().is_none();
+        if ended && last.digest.is_some() || self.found.is_empty() {
             self.found.push(last);
         }
         for at in 0..self.found.len() {
