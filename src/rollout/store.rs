@@ -14,6 +14,7 @@
 //! highest is what went live last. The newest 20 different sets are kept, and for each document
 //! that is held the newest set in which it was not: its pipeline was compiled from that one.
 
+mod keep;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -27,13 +28,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::rollout::store::keep::before;
+
 use crate::document::digest::{Checksum, Content, DataId};
 use crate::document::set::Set;
 use crate::rollout::history::State;
 use crate::rollout::live::Digest;
+use crate::rollout::store::keep::worth_keeping;
 
-/// How many sets are kept.
-const KEPT: usize = 20;
 const FORMAT: u32 = 1;
 
 /// Why something is not in the state directory.
@@ -170,6 +172,19 @@ impl Store {
             Ok((DataId::new(&document.data_id), content))
         };
         saved.documents.iter().map(content).collect()
+    }
+
+    /// Whether a set is the newest that is kept, document by document: sets of the same digest may
+    /// stand in other places.
+    pub fn is_newest(&self, set: &Set) -> bool {
+        let kept = self.kept();
+        kept.first().is_some_and(|saved| {
+            let documents = saved.documents.iter();
+            let saved_ones = documents.map(|each| (each.data_id.as_str(), each.sha256.clone()));
+            let contents = set.contents();
+            let live = contents.map(|(id, content)| (id.as_str(), content.sha256.to_string()));
+            saved.set == set.digest.as_str() && saved_ones.eq(live)
+        })
     }
 
     /// Keeps a set that is about to go live.
@@ -349,40 +364,6 @@ impl Store {
         // Nothing panics while it is held; if it did, the list is still whole.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The set that was live before another; before one that is not kept, the newest.
-pub fn before<'s>(sets: &'s [Arc<Saved>], live: &str) -> Option<&'s Arc<Saved>> {
-    let place = sets.iter().position(|saved| saved.set == live);
-    sets.get(place.map_or(0, |place| place + 1))
-}
-
-/// The newest different sets, those that held documents were last good in, and the pinned one.
-fn worth_keeping(sets: &[Arc<Saved>], pinned: Option<&str>) -> Vec<Arc<Saved>> {
-    let mut known = BTreeSet::new();
-    let mut held: BTreeSet<&str> = BTreeSet::new();
-    if let Some(newest) = sets.first() {
-        let documents = newest.documents.iter().filter(|document| document.held);
-        held.extend(documents.map(|document| document.data_id.as_str()));
-    }
-    let mut kept = Vec::new();
-    for saved in sets {
-        if !known.insert(saved.set.as_str()) {
-            continue;
-        }
-        let documents = saved.documents.iter().filter(|document| !document.held);
-        let good: Vec<&str> = documents
-            .map(|document| document.data_id.as_str())
-            .collect();
-        let needed = good.iter().any(|data_id| held.contains(data_id));
-        if kept.len() < KEPT || needed || pinned == Some(saved.set.as_str()) {
-            good.iter().for_each(|data_id| {
-                held.remove(data_id);
-            });
-            kept.push(Arc::clone(saved));
-        }
-    }
-    kept
 }
 
 fn check_format(format: u32, path: &Path) -> Result<(), Error> {

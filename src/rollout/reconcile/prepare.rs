@@ -89,9 +89,7 @@ impl Reconciler {
     /// Keeps a set and the switches for the next start. Where that fails, the change goes live all
     /// the same: an instance that cannot be changed is worse than one that starts with old documents.
     pub(super) async fn save(&mut self, set: &Arc<Set>, revision: &Digest, state: State) {
-        let sets = self.store.sets();
-        let newest = sets.first().map(|saved| saved.set.as_str());
-        if newest != Some(set.digest.as_str()) {
+        if !self.store.is_newest(set) {
             let (set, revision) = (Arc::clone(set), revision.clone());
             self.write(move |store| store.save(&set, &revision, state, clock::timestamp()))
                 .await;

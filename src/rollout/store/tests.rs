@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 
+use super::keep::KEPT;
 use super::*;
 use crate::document::set::{self, Input};
 use crate::rollout::restore;
@@ -171,6 +172,35 @@ fn a_set_that_comes_back_is_kept_once() {
     let expected = [one.digest.to_string(), two.digest.to_string()];
     assert_eq!(digests(&store), expected);
     assert_eq!(digests(&Store::open(folder.path())), expected);
+}
+
+#[test]
+fn a_set_whose_documents_stand_elsewhere_is_another_to_keep() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let (repo, entry) = (repo(1), |id: &str| {
+        format!(
+            "version: 1\ndocuments:\n\
+             - {{ kind: producers, name: default, data_id: weir.producers }}\n\
+             - {{ kind: repo, name: a, data_id: {id} }}\n"
+        )
+    });
+    let at = |id: &str| {
+        let index = entry(id);
+        let documents = [
+            ("weir.index", &*index),
+            ("weir.producers", PRODUCERS),
+            (id, &repo),
+        ];
+        compile(&documents, None)
+    };
+    let (here, there) = (at("weir.repo.a"), at("weir.repo.a.1"));
+    assert_eq!(here.digest, there.digest);
+    save(&store, &here);
+    assert!(store.is_newest(&here) && !store.is_newest(&there));
+    save(&store, &there);
+    assert!(store.is_newest(&there) && !store.is_newest(&here));
+    assert_eq!(store.sets().len(), 1);
 }
 
 #[test]
