@@ -1,7 +1,7 @@
 # What people do with the project. Needs Rust; `install` brings the rest on Debian and Ubuntu.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test soak lint schemas bench install services-up services-down
+.PHONY: run demo test soak lint schemas bench install services-up services-down
 
 # The development build: it shares its artefacts with the tests, and a first build takes half the
 # time of a release build. `make run PROFILE=release` is for measuring.
@@ -15,6 +15,21 @@ run:
 	@mkdir -p target/run/state
 	@cat config-examples/quickstart/try-it.txt
 	@exec $(BINARY) serve --documents config-examples/quickstart --listen 127.0.0.1:8080 --admin 127.0.0.1:9090 --state target/run/state
+
+## Start a real Nacos, Redis and two Kafka clusters, release config-examples/tracking in Nacos, and
+## serve from there. `make services-down` stops the servers.
+demo: export WEIR_NACOS := http://127.0.0.1:8848
+demo: export WEIR_NAMESPACE := demo
+demo: export WEIR_KEY_APP := app-secret
+demo: export WEIR_KEY_SERVER := server-secret
+demo: export WEIR_DEVICE_KEY := device-secret
+demo:
+	@tests/services/play.sh up
+	cargo build --locked --profile $(PROFILE) --bin weir
+	@mkdir -p target/demo/state
+	$(BINARY) apply config-examples/tracking --init --switches --by demo --reason "as the example stands"
+	@cat config-examples/tracking/try-it.txt
+	@exec $(BINARY) serve --data config-examples/tracking --listen 127.0.0.1:8080 --admin 127.0.0.1:9090 --state target/demo/state
 
 ## Everything, against real servers, with a tenth of the repetitions.
 test: install
@@ -38,11 +53,11 @@ schemas:
 bench: install
 	cargo bench --locked
 
-## What building and testing need (apt packages, the jars of the test's Kafka).
+## What building and testing need (apt packages, servers, helm).
 install:
 	@tests/services/install.sh
 
-## Two real Kafka clusters under target/services, to try things by hand.
+## A real Nacos, Redis and two Kafka clusters under target/services, to try things by hand.
 services-up:
 	@tests/services/play.sh up
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what building (`install.sh build`) or building and testing (`install.sh`) need on a fresh
-# Debian or Ubuntu machine that has Rust; what is there already is left alone. As root, or with sudo.
-# For testing it also brings the jars of Kafka and Nacos.
+# Installs what building (`install.sh build`), the servers to try things with (`install.sh servers`) or
+# testing (`install.sh`) need on a fresh Debian or Ubuntu machine that has Rust; each also what those
+# before it need. What is there already is left alone. As root, or with sudo.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 purpose=${1:-test}
-case $purpose in build|test) ;; *) sed -n '2,4p' "$0" >&2; exit 2 ;; esac
+case $purpose in build|servers|test) ;; *) sed -n '2,4p' "$0" >&2; exit 2 ;; esac
 
 packages=()
 need() { # PACKAGE COMMAND…: the package is wanted if the command fails
@@ -33,11 +33,13 @@ need pkg-config installed pkg-config
 need libssl-dev pkg-config --exists openssl       # TLS and SCRAM of librdkafka
 need zlib1g-dev pkg-config --exists zlib
 need curl installed curl                          # the lines that `make run` prints
-if [ "$purpose" = test ]; then
+if [ "$purpose" != build ]; then
   need openjdk-17-jdk-headless java_17            # Kafka and Nacos; what starts Nacos is compiled
   need maven installed mvn                        # brings their jars
   need redis-server installed redis-server
-  need openssl installed openssl                  # certificates for it
+fi
+if [ "$purpose" = test ]; then
+  need openssl installed openssl                  # certificates for Kafka
   need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt  # what the image has
   need tzdata test -d /usr/share/zoneinfo
 fi
@@ -52,9 +54,11 @@ if [ ${#packages[@]} -gt 0 ]; then
   case " ${packages[*]} " in *" redis-server "*) "${sudo[@]}" systemctl -q disable redis-server 2> /dev/null || true ;; esac
 fi
 command -v cargo > /dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
-if [ "$purpose" = test ]; then
+if [ "$purpose" != build ]; then
   "$here/kafka/kafka.sh" fetch
   "$here/nacos/nacos.sh" fetch
+fi
+if [ "$purpose" = test ]; then
   "$here/kubernetes/kubernetes.sh" fetch          # helm; needs Go
 fi
-echo "everything that is needed to $purpose is installed"
+echo "everything that is needed ($purpose) is installed"
