@@ -156,6 +156,7 @@ fn start_weir(folder: &Path, brokers: &str) -> Running {
         let text = text
             .replace("127.0.0.1:19092", brokers)
             .replace("127.0.0.1:19192", brokers)
+            .replace("redis: { nodes: [ \"127.0.0.1:16379\" ] }", "memory: {}")
             .replace("fresh: { mode: shadow", "fresh: { mode: off");
         let text = without_campaign(&text);
         fs::write(documents.join(path.file_name().expect("a name")), text).expect("a copy");

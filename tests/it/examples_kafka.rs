@@ -15,6 +15,7 @@ use crate::harness::documents::Documents;
 use crate::harness::gateway::Gateway;
 use crate::harness::http::{Counts, send};
 use crate::harness::kafka::{Kafka, Message};
+use crate::harness::redis::Redis;
 use crate::harness::{eventually, scale, soak};
 
 const CONNECTIONS: usize = 16;
@@ -145,20 +146,29 @@ fn renamed(event: &str, prefix: &str) -> String {
     compact.replacen("\"event\": \"", &format!("\"event\": \"{prefix}"), 1)
 }
 
-async fn tracking(first: &Kafka, second: &Kafka) -> Gateway {
+async fn tracking(first: &Kafka, second: &Kafka, redis: &Redis) -> Gateway {
     let topics = [
         "events_default",
         "events_shop_prod",
         "events_other",
         "attribution",
         "rejects",
+        "device_reattribution",
+        "device_conflicts",
     ];
     for kafka in [first, second] {
         for topic in topics {
             kafka.create(topic, 3).await;
         }
     }
-    Gateway::start_with(example("tracking", first, second), |command| {
+    let documents = example("tracking", first, second);
+    documents.replace(
+        "weir.tables.yaml",
+        "{ nodes: [ \"127.0.0.1:16379\" ] }",
+        // On a busy machine 30 ms are over soon, and what is degraded is not known to be new.
+        &format!("{{ nodes: {} }}, deadline: 20 s", redis.nodes()),
+    );
+    Gateway::start_with(documents, |command| {
         command.env("WEIR_DATA_PORT_TRUSTED", "127.0.0.0/8");
         command
             .env("WEIR_KEY_APP", "app-key")
@@ -171,7 +181,8 @@ async fn tracking(first: &Kafka, second: &Kafka) -> Gateway {
 #[tokio::test(flavor = "multi_thread")]
 async fn tracking_events_are_each_in_their_one_place() {
     let (bigdata, attribution) = (Kafka::own("tracking-1"), Kafka::own("tracking-2"));
-    let mut gateway = tracking(&bigdata, &attribution).await;
+    let redis = Redis::single("tracking");
+    let mut gateway = tracking(&bigdata, &attribution, &redis).await;
     let count = scale(100_000);
     let events = Arc::new(tracking_events(count));
     let sums = send_all(&gateway, "tracking", &events).await;
