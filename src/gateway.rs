@@ -38,7 +38,7 @@ pub struct Gateway {
     runtime: Handle,
     instance: Box<str>,
     metrics: Metrics,
-    shadows: Arc<Shadows>,
+    shadows: Shadows,
 }
 
 /// The events of one client, to be taken to safety.
@@ -79,7 +79,7 @@ impl Gateway {
             runtime: Handle::current(),
             instance: instance.into(),
             metrics,
-            shadows: Arc::default(),
+            shadows: Shadows::default(),
         }
     }
 
@@ -148,6 +148,7 @@ impl Gateway {
         let pending = watch.time(Stage::Deliver, || {
             self.delivery.start(&repo.destinations, records, &stamp)
         });
+        self.shadows.note(&mut batch, &pipeline.plan);
         batch.strip(self.pool());
         Ok(Handover::new(self, repo, pending, batch, held)
             .settle()

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use crate::delivery::{Outcome, Pending};
 use crate::event::Batch;
 use crate::gateway::receipt::Receipt;
-use crate::gateway::shadow::Shadows;
 use crate::gateway::{Gateway, books};
 use crate::rollout::live::Repo;
 use crate::tasks::Drained;
@@ -55,7 +54,7 @@ impl<'g, H: Send + 'static> Handover<'g, H> {
         let open = self.open.as_mut().expect("it is open until here");
         let outcome = open.outcome.as_mut().await;
         let open = self.open.take().expect("it was open while it waited");
-        open.close(&outcome, &self.gateway.shadows)
+        open.close(&outcome)
     }
 }
 
@@ -66,25 +65,23 @@ impl<H: Send + 'static> Drop for Handover<'_, H> {
         };
         open.repo.meter.abandoned.inc();
         let gateway = self.gateway;
-        let shadows = Arc::clone(&gateway.shadows);
         gateway
             .tasks
             .spawn_on(&gateway.runtime, "abandoned batch", async move {
                 let outcome = open.outcome.as_mut().await;
-                open.close(&outcome, &shadows);
+                open.close(&outcome);
                 Ok(Drained)
             });
     }
 }
 
 impl<H> Open<H> {
-    fn close(mut self, outcome: &Outcome, shadows: &Shadows) -> Receipt {
+    fn close(mut self, outcome: &Outcome) -> Receipt {
         for (event, reason) in &outcome.failures {
             self.batch.leave(*event as usize, *reason);
         }
         let pipeline = &self.repo.pipeline;
         let counts = books::close(&self.batch, pipeline, &self.repo.meter);
-        shadows.note(&mut self.batch, &pipeline.plan);
         Receipt::of(&self.batch, counts, pipeline.plan.errors_shown)
     }
 }
