@@ -9,6 +9,7 @@ mod error;
 mod http;
 mod listener;
 mod login;
+mod publish;
 mod reply;
 mod settings;
 
@@ -20,6 +21,7 @@ use reqwest::Method;
 
 pub use crate::center::nacos::error::{Error, Kind};
 pub use crate::center::nacos::listener::Listener;
+pub use crate::center::nacos::publish::Base;
 pub use crate::center::nacos::settings::{Password, Settings};
 
 use crate::center::nacos::http::{Http, Request};
@@ -31,8 +33,6 @@ use crate::unit::Size;
 pub const LARGEST: Size = Size::mib(2);
 /// What may come for a document of that size: as JSON, with quotes and line feeds escaped.
 const WIRE: usize = 2 * 2 * 1024 * 1024 + 64 * 1024;
-/// Fits no content: a compare-and-swap with it only inserts.
-const NO_CONTENT: &str = "00000000000000000000000000000000";
 /// Rows of the history that are asked for at once, the most that Nacos gives.
 const PAGE: u32 = 500;
 
@@ -66,24 +66,6 @@ pub struct Document {
     pub content: String,
     /// Of the content, in lower-case hex.
     pub md5: String,
-}
-
-/// What must be there for a publish to happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
-    /// Whatever is there.
-    Any,
-    /// The content with this md5.
-    Md5(String),
-    /// Nothing.
-    Absent,
-}
-
-impl Base {
-    /// A content as it was published.
-    pub fn of(content: &str) -> Self {
-        Self::Md5(reply::md5_of(content))
-    }
 }
 
 /// One row of a document's history.
@@ -185,34 +167,6 @@ impl Nacos {
         });
         let (version, reply) = asked.await?;
         reply::document(version, &reply).map_err(|kind| self.error(attempt, kind))
-    }
-
-    /// Publishes a document, with the type that its first character tells. [`Kind::Conflict`] if the
-    /// base is another.
-    pub async fn publish(&self, data_id: &str, content: &str, base: Base) -> Result<(), Error> {
-        let attempt = || format!("publish {data_id}");
-        let kind = match content {
-            _ if content.trim().is_empty() => Some(Kind::Blank),
-            _ if content.len() as u64 > LARGEST.get() => Some(Kind::TooLarge(LARGEST)),
-            _ => None,
-        };
-        if let Some(kind) = kind {
-            return Err(self.error(attempt, kind));
-        }
-        let swap = match base {
-            Base::Any => None,
-            Base::Md5(md5) => Some(md5.to_ascii_lowercase()),
-            Base::Absent => Some(NO_CONTENT.to_owned()),
-        };
-        let asked = self.ask(attempt, |version| {
-            let mut form = self.place(version, data_id);
-            form.push(("type", type_of(content).to_owned()));
-            form.push(("content", content.to_owned()));
-            Request::new(Method::POST, write_path(version), form)
-                .header(swap.clone().map(|md5| ("casMd5", md5)))
-        });
-        let (version, reply) = asked.await?;
-        reply::done(version, &reply).map_err(|kind| self.error(attempt, kind))
     }
 
     /// Deletes a document; done also if it was missing.
@@ -350,14 +304,5 @@ const fn write_path(version: Version) -> &'static str {
     match version {
         Version::V3 => "v3/admin/cs/config",
         Version::V2 => "v1/cs/configs",
-    }
-}
-
-/// For editors: without a type a document becomes `text`.
-fn type_of(content: &str) -> &'static str {
-    if content.starts_with(['{', '[']) {
-        "json"
-    } else {
-        "yaml"
     }
 }

@@ -1,7 +1,7 @@
 //! What Nacos and its client library do, as the design relies on it or guards against it; each on a
 //! real 3.1. Times are printed, never asserted: a newer Nacos may be better.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use nacos_sdk::api::config::{
@@ -266,6 +266,13 @@ async fn a_compare_and_swap_is_a_header_and_nothing_else() {
             .client
             .publish(DOCUMENT, "v: 3", Base::Md5(stale.to_owned()));
         assert_eq!(lost.await.unwrap_err().kind, Kind::Conflict);
+        let parameter = http::client()
+            .post(space.write_url())
+            .query(&[("casMd5", stale)]);
+        let mut form = space.place(DOCUMENT);
+        form.push(("content", "v: 4"));
+        let ignored = http::send(parameter.form(&form)).await;
+        assert_eq!(ignored.status, 200, "nor does the query: {ignored:?}");
         // On a missing document it inserts, and a deletion ignores it.
         let inserted = space
             .client
@@ -278,6 +285,22 @@ async fn a_compare_and_swap_is_a_header_and_nothing_else() {
         assert_eq!(deleted.status, 200, "{deleted:?}");
         assert_eq!(space.content("weir.new").await, None);
     }
+}
+
+#[tokio::test]
+async fn a_lost_compare_and_swap_is_just_false_by_the_old_interface_of_3() {
+    let space = Nacos::shared().space("old").await;
+    space.publish(DOCUMENT, "v: 1").await;
+    let url = format!("{}/nacos/v1/cs/configs", space.url);
+    let form = [
+        ("tenant", space.name.as_str()),
+        ("group", "WEIR"),
+        ("dataId", DOCUMENT),
+        ("content", "v: 2"),
+    ];
+    let request = http::client().post(url).form(&form);
+    let lost = http::send(request.header("casMd5", "0123456789abcdef0123456789abcdef")).await;
+    assert_eq!((lost.status, lost.text.as_str()), (500, "false"));
 }
 
 #[tokio::test]
@@ -382,6 +405,12 @@ async fn documents_can_be_published_into_a_namespace_that_nobody_made() {
     );
 }
 
+async fn log_in(server: &Nacos, path: &str, user: &str, password: &str) -> http::Reply {
+    let url = format!("{}/nacos/{path}", server.url());
+    let form = [("username", user), ("password", password)];
+    http::send(http::client().post(url).form(&form)).await
+}
+
 #[tokio::test]
 async fn a_login_where_none_is_wanted_is_refused_by_3_and_granted_by_2() {
     let login = async |server: &Nacos, path: &str| {
@@ -417,10 +446,12 @@ async fn the_library_does_not_mind_a_missing_login() {
         ("v3/auth/user/login", "nobody", 403),
         ("v1/auth/login", "nacos", 500),
     ] {
-        let url = format!("{}/nacos/{path}", server.url());
-        let form = [("username", user), ("password", "wrong")];
-        let reply = http::send(http::client().post(url).form(&form)).await;
+        let reply = log_in(server, path, user, "wrong").await;
         assert_eq!(reply.status, status, "a wrong password of {user} at {path}");
+    }
+    for path in ["v3/auth/user/login", "v1/auth/login"] {
+        let reply = log_in(server, path, "nacos", "nacos").await;
+        assert!(reply.json()["accessToken"].is_string(), "{path}");
     }
 }
 
@@ -451,4 +482,68 @@ async fn the_library_fails_on_a_refused_connection_and_hangs_on_a_silent_one() {
         get.is_ok()
     );
     server.resume();
+}
+
+/// Does not return before it is let go.
+struct Blocks {
+    begun: mpsc::SyncSender<()>,
+    end: Mutex<mpsc::Receiver<()>>,
+}
+
+impl ConfigChangeListener for Blocks {
+    fn notify(&self, _: ConfigResponse) {
+        let _begun = self.begun.try_send(());
+        let _end = self
+            .end
+            .lock()
+            .unwrap()
+            .recv_timeout(Duration::from_secs(30));
+    }
+}
+
+#[tokio::test]
+async fn a_listener_that_does_not_return_at_once_holds_up_all_others() {
+    let space = Nacos::shared().space("blocked").await;
+    let service = library(&space).await;
+    space.publish("weir.slow", "v: 1").await;
+    space.publish(DOCUMENT, "v: 1").await;
+    until_served(&space, DOCUMENT, "v: 1").await;
+    let told = listen(&service, DOCUMENT).await;
+    let (begin, begun) = mpsc::sync_channel(1);
+    let (end, ended) = mpsc::channel();
+    let blocks = Blocks {
+        begun: begin,
+        end: Mutex::new(ended),
+    };
+    let slow = service.add_listener("weir.slow".to_owned(), "WEIR".to_owned(), Arc::new(blocks));
+    slow.await.unwrap();
+    settle(&space, &service).await;
+    space.publish("weir.slow", "v: 2").await;
+    eventually(120, "the slow one is told", || async {
+        begun.try_recv().ok()
+    })
+    .await;
+    space.publish(DOCUMENT, "v: 2").await;
+    until_served(&space, DOCUMENT, "v: 2").await;
+    // Several times what a notice takes.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(told.contents(), [""; 0]);
+    end.send(()).unwrap();
+    told.until("v: 2").await;
+}
+
+#[tokio::test]
+async fn the_connection_of_a_service_that_is_dropped_stays() {
+    let server = Nacos::to_disturb().await;
+    let space = server.space("leak").await;
+    let before = server.notice_connections();
+    let service = library(&space).await;
+    let with = server.notice_connections();
+    assert!(with > before, "{with}");
+    drop(service);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    println!(
+        "connections: {before} before, {with} with it, {} without it again",
+        server.notice_connections()
+    );
 }

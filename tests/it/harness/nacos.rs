@@ -158,6 +158,17 @@ impl Nacos {
         }
     }
 
+    /// Connections that clients have to its port for notices.
+    pub(crate) fn notice_connections(&self) -> usize {
+        let wanted = format!(":{:04X} 01 ", self.port + 1000);
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let remote = table.lines().filter(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            fields.len() > 3 && format!("{} {} ", fields[2], fields[3]).ends_with(&wanted)
+        });
+        remote.count()
+    }
+
     pub(crate) fn kill(&self) {
         self.verb("kill");
     }
