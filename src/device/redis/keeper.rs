@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::device::redis::node::{Access, Node};
 use crate::tasks::{Drained, Ended};
-use crate::telemetry::metrics::DeviceFault;
+use crate::telemetry::metrics::{DeviceFault, DeviceNode};
 
 /// Between two looks at a node that answers, and at one that does not.
 const HEALTHY: Duration = Duration::from_secs(1);
@@ -46,8 +46,21 @@ pub(super) async fn keep(node: Arc<Node>, access: Arc<Access>, stop: Cancellatio
             () = sleep(pause) => {}
         }
     }
-    node.forget();
+    forget(&node);
     Ok(Drained)
+}
+
+/// Takes back what was told of a node that is no longer one of the map's.
+fn forget(node: &Node) {
+    let (metrics, address) = (&node.metrics, &node.address);
+    let node = address.clone();
+    metrics.device_node_refused.remove(&DeviceNode { node });
+    for Fault { name: fault, .. } in FAULTS {
+        let node = address.clone();
+        metrics
+            .device_node_fault
+            .remove(&DeviceFault { node, fault });
+    }
 }
 
 /// Tells what changed: `told` is what was last said of it; nothing before the first look.

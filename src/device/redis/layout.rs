@@ -83,17 +83,11 @@ impl Layout {
     /// Appends a command as those of Redis; says how many.
     pub(super) fn write(self, command: &Command, pipeline: &mut Pipeline) -> usize {
         let before = pipeline.len();
-        if let Command::Meet(key, day) = command {
-            let name = strangers(*key, *day);
-            pipeline.cmd("INCR").arg(&name);
-            pipeline.cmd("EXPIRE").arg(&name).arg(STRANGERS_KEPT);
-            return pipeline.len() - before;
-        }
         match (command, self.place(command.key())) {
-            (Command::Get(_) | Command::Meet(..), Place::Field(name, field)) => {
+            (Command::Get(_), Place::Field(name, field)) => {
                 pipeline.cmd("HGET").arg(name).arg(field);
             }
-            (Command::Get(_) | Command::Meet(..), Place::Whole(name)) => {
+            (Command::Get(_), Place::Whole(name)) => {
                 pipeline.cmd("GET").arg(name);
             }
             (Command::Claim(_, entry), Place::Field(name, field)) => {
@@ -114,6 +108,11 @@ impl Layout {
             }
             (Command::Put(_, entry), Place::Whole(name)) => {
                 pipeline.cmd("SET").arg(name).arg(entry.encode());
+            }
+            (Command::Meet(key, day), _) => {
+                let name = strangers(*key, *day);
+                pipeline.cmd("INCR").arg(&name);
+                pipeline.cmd("EXPIRE").arg(&name).arg(STRANGERS_KEPT);
             }
         }
         pipeline.len() - before

@@ -157,14 +157,6 @@ impl Node {
         gauge.set(i64::from(refuses));
     }
 
-    /// Forgets what is told of it, because it is no longer a node of the map.
-    pub(super) fn forget(&self) {
-        let node = self.address.clone();
-        self.metrics
-            .device_node_refused
-            .remove(&DeviceNode { node });
-    }
-
     pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
         self.connection.load_full().map(|one| (*one).clone())
     }
