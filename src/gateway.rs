@@ -123,10 +123,7 @@ impl Gateway {
             pipeline.restrict(&mut batch, &context)
         });
         watch.time(Stage::Enrich, || pipeline.enrich(&mut batch, &context));
-        watch.time(Stage::Validate, || {
-            pipeline.validate(&mut batch, &context);
-            self.shadows.note(&mut batch, &pipeline.plan);
-        });
+        watch.time(Stage::Validate, || pipeline.validate(&mut batch, &context));
         let attribute = attribute(revision, repo, &mut batch, &context);
         let attributed = watch.wait(Stage::Device, attribute).await;
         let mut records = Records {
