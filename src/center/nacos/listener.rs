@@ -4,7 +4,8 @@
 //!
 //! There is one connection for the life of the process, because the library leaks one that is
 //! dropped. For the same reason it is only made once Nacos answers by HTTP. The library insists on
-//! keeping what it is told in a folder; nothing reads it.
+//! keeping what it is told in a folder, which nothing reads, and on loading a file `.env` of the
+//! working directory, which our own settings have passed by then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
