@@ -146,6 +146,18 @@ fn renamed(event: &str, prefix: &str) -> String {
     compact.replacen("\"event\": \"", &format!("\"event\": \"{prefix}"), 1)
 }
 
+/// The tracking example on these servers.
+pub(crate) fn tracking_documents(first: &Kafka, second: &Kafka, redis: &Redis) -> Documents {
+    let documents = example("tracking", first, second);
+    documents.replace(
+        "weir.tables.yaml",
+        "{ nodes: [ \"127.0.0.1:16379\" ] }",
+        // On a busy machine 30 ms are over soon, and what is degraded is not known to be new.
+        &format!("{{ nodes: {} }}, deadline: 20 s", redis.nodes()),
+    );
+    documents
+}
+
 async fn tracking(first: &Kafka, second: &Kafka, redis: &Redis) -> Gateway {
     let topics = [
         "events_default",
@@ -161,14 +173,7 @@ async fn tracking(first: &Kafka, second: &Kafka, redis: &Redis) -> Gateway {
             kafka.create(topic, 3).await;
         }
     }
-    let documents = example("tracking", first, second);
-    documents.replace(
-        "weir.tables.yaml",
-        "{ nodes: [ \"127.0.0.1:16379\" ] }",
-        // On a busy machine 30 ms are over soon, and what is degraded is not known to be new.
-        &format!("{{ nodes: {} }}, deadline: 20 s", redis.nodes()),
-    );
-    Gateway::start_with(documents, |command| {
+    Gateway::start_with(tracking_documents(first, second, redis), |command| {
         command.env("WEIR_DATA_PORT_TRUSTED", "127.0.0.0/8");
         command
             .env("WEIR_KEY_APP", "app-key")

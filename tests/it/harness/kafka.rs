@@ -130,6 +130,11 @@ impl Kafka {
         }
     }
 
+    /// The folder that the script knows it by.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// As a list in a document: `["127.0.0.1:1", "127.0.0.1:2"]`.
     pub(crate) fn brokers(&self) -> String {
         format!("{:?}", self.servers.split(',').collect::<Vec<_>>())

@@ -133,6 +133,11 @@ impl Nacos {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The folder that the script knows it by.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A namespace, which is made.
     pub(crate) async fn space(&self, name: &str) -> Space {
         let space = self.space_without_namespace(name);
