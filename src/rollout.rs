@@ -112,9 +112,10 @@ impl Rollout {
             metrics: parts.metrics.clone(),
         };
         let (control, commands) = control::channel();
+        let store = Store::open(parts.state, &source.shown().environment());
         let reconciler = Reconciler::new(reconcile::Parts {
             source,
-            store: Arc::new(Store::open(parts.state)),
+            store: Arc::new(store),
             base: parts.data.to_owned(),
             settings: parts.settings.clone(),
             delivery: parts.delivery.clone(),

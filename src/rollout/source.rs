@@ -81,6 +81,18 @@ impl fmt::Display for Shown {
     }
 }
 
+impl Shown {
+    /// What tells one environment from another: servers and paths may change under it.
+    pub(super) fn environment(&self) -> String {
+        match self {
+            Self::Directory { .. } => "directory".to_owned(),
+            Self::Nacos {
+                namespace, group, ..
+            } => format!("nacos {namespace} {group}"),
+        }
+    }
+}
+
 /// A version of a document that is remembered at the source.
 #[derive(Clone, Debug)]
 pub(super) struct Version(String);

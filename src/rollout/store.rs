@@ -12,7 +12,9 @@
 //! removed only after the last record that names them: whenever the process is killed, every record
 //! that can be read names what stood before or what stands after, whole. Numbers count up; the
 //! highest is what went live last. The newest 20 different sets are kept, and for each document
-//! that is held the newest set in which it was not: its pipeline was compiled from that one.
+//! that is held the newest set in which it was not: its pipeline was compiled from that one. Sets
+//! of another source (namespace and group of Nacos, or a directory) are left out, and removed with
+//! the next change.
 
 mod keep;
 mod sealed;
@@ -71,6 +73,8 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     format: u32,
+    /// Where its documents were from.
+    source: String,
     /// Counts up by one with each set that goes live.
     pub number: u64,
     /// Its digest.
@@ -112,6 +116,7 @@ pub struct Pin {
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedSwitches {
     format: u32,
+    source: String,
     data_id: String,
     sha256: String,
 }
@@ -120,6 +125,8 @@ struct SavedSwitches {
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Where documents are from.
+    source: String,
     /// The newest first.
     kept: Mutex<Vec<Arc<Saved>>>,
 }
@@ -137,10 +144,12 @@ impl Pin {
 }
 
 impl Store {
-    /// Looks at what is there. What is damaged is told in the log and left out.
-    pub fn open(state: &Path) -> Self {
+    /// Looks at what is there. What is damaged is told in the log and left out, and so is what came
+    /// from another source: one environment must not serve the documents of another.
+    pub fn open(state: &Path, source: &str) -> Self {
         let store = Self {
             root: state.join("rollout"),
+            source: source.to_owned(),
             kept: Mutex::default(),
         };
         for folder in ["contents", "sets", "."] {
@@ -210,6 +219,7 @@ impl Store {
         };
         let saved = Saved {
             format: FORMAT,
+            source: self.source.clone(),
             number: self.numbers().max().unwrap_or_default() + 1,
             set: set.digest.to_string(),
             revision: revision.to_string(),
@@ -229,6 +239,9 @@ impl Store {
             return Ok(None);
         };
         check_format(saved.format, &path)?;
+        if saved.source != self.source {
+            return Ok(None);
+        }
         let content = self.content(&saved.sha256)?;
         Ok(Some((DataId::new(&saved.data_id), content)))
     }
@@ -239,6 +252,7 @@ impl Store {
         self.write_content(content)?;
         let saved = SavedSwitches {
             format: FORMAT,
+            source: self.source.clone(),
             data_id: data_id.to_string(),
             sha256: content.sha256.to_string(),
         };
@@ -332,11 +346,17 @@ impl Store {
             })?;
             check_format(saved.format, &path).map(|()| saved)
         });
-        read.inspect_err(|error| {
+        let saved = read.inspect_err(|error| {
             let why = crate::rollout::stage::chain(error);
             tracing::error!(why, "a saved set cannot be used");
-        })
-        .ok()
+        });
+        let saved = saved.ok()?;
+        if saved.source != self.source {
+            let (of, now) = (&saved.source, &self.source);
+            tracing::warn!(number, of, now, "a saved set is of another source");
+            return None;
+        }
+        Some(saved)
     }
 
     fn numbers(&self) -> impl Iterator<Item = u64> {

@@ -90,9 +90,8 @@ pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
     };
     let text = String::from_utf8(bytes).map_err(|_| corrupt("it is not UTF-8"))?;
     let mut lines = text.lines();
-    let (json, sha256) = match (lines.next(), lines.next(), lines.next()) {
-        (Some(json), Some(sha256), None) => (json, sha256),
-        _ => return Err(corrupt("it is not a record and its digest")),
+    let (Some(json), Some(sha256), None) = (lines.next(), lines.next(), lines.next()) else {
+        return Err(corrupt("it is not a record and its digest"));
     };
     if sha256.parse() != Ok(Checksum::of(json.as_bytes())) {
         return Err(corrupt("its digest does not fit it"));

@@ -9,6 +9,10 @@ use crate::rollout::restore;
 
 const PRODUCERS: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
 
+fn open(state: &Path) -> Store {
+    Store::open(state, "directory")
+}
+
 fn repo(version: usize) -> String {
     format!(
         "version: {version}\nroute: [ {{ otherwise: {{ producer: files, topic: t{version} }} }} ]\n"
@@ -50,8 +54,8 @@ fn digests(store: &Store) -> Vec<String> {
 fn a_set_comes_back_as_it_was_saved() {
     let folder = tempfile::tempdir().unwrap();
     let before = set(1);
-    save(&Store::open(folder.path()), &before);
-    let store = Store::open(folder.path());
+    save(&open(folder.path()), &before);
+    let store = open(folder.path());
     let restored = restore::newest(&store, None).unwrap();
     assert_eq!(restored.digest, before.digest);
     assert_eq!(store.sets()[0].number, 1);
@@ -61,12 +65,12 @@ fn a_set_comes_back_as_it_was_saved() {
 /// Damages the newer of two sets and expects the older one.
 fn damaged(damage: impl FnOnce(&Path)) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     let (old, new) = (set(1), set(2));
     save(&store, &old);
     save(&store, &new);
     damage(&folder.path().join("rollout"));
-    let restored = restore::newest(&Store::open(folder.path()), None).unwrap();
+    let restored = restore::newest(&open(folder.path()), None).unwrap();
     assert_eq!(restored.digest, old.digest);
 }
 
@@ -76,6 +80,22 @@ const NEWER: &str = "sets/0000000002.json";
 fn content(root: &Path) -> PathBuf {
     root.join("contents")
         .join(Content::new(repo(2)).sha256.to_string())
+}
+
+#[test]
+fn what_came_from_another_environment_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    save(&store, &set(1));
+    let switches = (DataId::new("weir.switches"), Content::new("version: 1\n"));
+    store.save_switches(&switches.0, &switches.1).unwrap();
+    let other = Store::open(folder.path(), "nacos production WEIR");
+    assert!(other.sets().is_empty());
+    assert_eq!(other.switches().unwrap(), None);
+    assert_eq!(open(folder.path()).sets().len(), 1);
+    assert_eq!(open(folder.path()).switches().unwrap(), Some(switches));
+    save(&other, &set(2));
+    assert!(open(folder.path()).sets().is_empty());
 }
 
 #[test]
@@ -124,7 +144,7 @@ fn a_set_whose_content_is_gone_cut_or_changed_is_passed_over() {
 #[test]
 fn what_a_crash_left_half_written_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     save(&store, &set(1));
     let root = folder.path().join("rollout");
     let unfinished = [
@@ -135,7 +155,7 @@ fn what_a_crash_left_half_written_is_removed() {
     for path in &unfinished {
         fs::write(path, "{\"for").unwrap();
     }
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     assert_eq!(store.sets().len(), 1);
     assert!(unfinished.iter().all(|path| !path.exists()));
 }
@@ -143,7 +163,7 @@ fn what_a_crash_left_half_written_is_removed() {
 #[test]
 fn contents_are_kept_once_and_as_long_as_a_set_names_them() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     let switches = Content::new("version: 1\n");
     store
         .save_switches(&DataId::new("weir.switches"), &switches)
@@ -153,7 +173,7 @@ fn contents_are_kept_once_and_as_long_as_a_set_names_them() {
     }
     let contents = sealed::names(&folder.path().join("rollout/contents"));
     assert_eq!(contents.len(), KEPT + 2, "repos, producers, switches");
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     assert_eq!(store.sets().len(), KEPT);
     let newest = &store.sets()[0];
     assert_eq!(newest.number, u64::try_from(KEPT + 5).unwrap());
@@ -164,20 +184,20 @@ fn contents_are_kept_once_and_as_long_as_a_set_names_them() {
 #[test]
 fn a_set_that_comes_back_is_kept_once() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     let (one, two) = (set(1), set(2));
     for each in [&one, &two, &one, &two, &one] {
         save(&store, each);
     }
     let expected = [one.digest.to_string(), two.digest.to_string()];
     assert_eq!(digests(&store), expected);
-    assert_eq!(digests(&Store::open(folder.path())), expected);
+    assert_eq!(digests(&open(folder.path())), expected);
 }
 
 #[test]
 fn a_set_whose_documents_stand_elsewhere_is_another_to_keep() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     let (repo, entry) = (repo(1), |id: &str| {
         format!(
             "version: 1\ndocuments:\n\
@@ -206,7 +226,7 @@ fn a_set_whose_documents_stand_elsewhere_is_another_to_keep() {
 #[test]
 fn the_pinned_set_is_kept_however_old_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     let pinned = set(1);
     save(&store, &pinned);
     let pin = Pin::new(pinned.digest.as_str(), "by hand", Timestamp::UNIX_EPOCH);
@@ -214,7 +234,7 @@ fn the_pinned_set_is_kept_however_old_it_is() {
     for version in 2..=KEPT + 5 {
         save(&store, &set(version));
     }
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     assert_eq!(store.pin().unwrap(), Some(pin));
     assert_eq!(digests(&store).last().unwrap(), pinned.digest.as_str());
     store.save_pin(None).unwrap();
@@ -226,7 +246,7 @@ fn the_pinned_set_is_kept_however_old_it_is() {
 #[test]
 fn a_held_document_is_restored_from_the_set_it_was_good_in() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     let held = "version: 1\nroute: [ { otherwise: { producer: old, topic: t } } ]\n";
     let old = "version: 1\nproducers: { old: { file: { folder: files } } }\n";
     let new = "version: 2\nproducers: { new: { file: { folder: files } } }\n";
@@ -245,7 +265,7 @@ fn a_held_document_is_restored_from_the_set_it_was_good_in() {
         assert!(entry.held, "{entry:?}");
         save(&store, &live);
     }
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     assert_eq!(store.sets().len(), KEPT + 1);
     let restored = restore::newest(&store, None).unwrap();
     assert_eq!(restored.digest, live.digest);
@@ -256,7 +276,7 @@ fn a_held_document_is_restored_from_the_set_it_was_good_in() {
 #[test]
 fn a_directory_that_cannot_be_written_is_an_error_and_keeps_what_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     save(&store, &set(1));
     fs::remove_dir_all(folder.path().join("rollout/sets")).unwrap();
     fs::write(folder.path().join("rollout/sets"), "in the way").unwrap();
@@ -273,7 +293,7 @@ fn a_directory_that_cannot_be_written_is_an_error_and_keeps_what_is_known() {
 #[test]
 fn a_damaged_pin_or_switches_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let store = open(folder.path());
     save(&store, &set(1));
     for name in ["pin.json", "switches.json"] {
         fs::write(folder.path().join("rollout").join(name), "{}\n00\n").unwrap();
