@@ -179,6 +179,10 @@ struct Open {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, behind an `Arc`, and it is never moved"
+)]
 enum Map {
     Memory(Memory),
     Redis(Redis),

@@ -111,7 +111,8 @@ mod tests {
         text.extend_from_slice(b"somebody's");
         let room = text.capacity();
         pool.keep_text(text);
-        let again = pool.clone().text(10);
+        let other = pool.clone();
+        let again = other.text(10);
         assert!(again.is_empty());
         assert_eq!(again.capacity(), room);
         assert_eq!(pool.text(0).capacity(), 0, "it was handed out already");

@@ -113,7 +113,7 @@ fn what_floats_is_pinned_until_its_content_stands_there() {
             .iter()
             .all(|entry| entry.sha256.is_none())
     );
-    let digest = |index| digest(index, |id| wanted_content(id));
+    let digest = |index| digest(index, wanted_content);
     assert_eq!(digest(&release.index), digest(&follow.index), "one set");
 }
 

@@ -163,7 +163,7 @@ impl Kafka {
             match made.as_deref() {
                 Ok([Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))]) => Some(()),
                 other => {
-                    eprintln!("topic {topic} is not made yet: {other:?}");
+                    println!("topic {topic} is not made yet: {other:?}");
                     None
                 }
             }
