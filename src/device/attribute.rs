@@ -80,7 +80,9 @@ impl Devices {
         let mut gathered = Gathered::of(open, mode, step, batch, moment(received));
         let mut reports = Vec::new();
         if let Some(open) = open {
-            open.count(&gathered);
+            if mode == Mode::Remember {
+                open.count(&gathered);
+            }
             if !gathered.lookup.asked.is_empty() {
                 let begun = Instant::now();
                 open.map.run(&mut gathered.lookup).await;
