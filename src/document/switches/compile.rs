@@ -148,6 +148,17 @@ impl Compiler<'_> {
         if self.repos.contains_key(repo) {
             return true;
         }
+        if self
+            .set
+            .without_document
+            .iter()
+            .any(|name| name.as_str() == repo)
+        {
+            let message = format!("the document of repo `{repo}` does not compile yet");
+            let hint = "repair that document; then this takes effect";
+            self.out.warning(at, message, hint);
+            return false;
+        }
         let Some((name, compiled)) = self.set.repos.get_key_value(repo) else {
             let names: Vec<_> = self.set.repos.keys().map(RepoName::as_str).collect();
             let message = format!("no repo `{repo}` is live; this has no effect");

@@ -47,6 +47,20 @@ fn set() -> Set {
     compilation.set.unwrap()
 }
 
+#[test]
+fn a_repo_whose_document_does_not_compile_is_not_called_unknown() {
+    let mut set = set();
+    set.without_document.insert(RepoName::new("broken"));
+    let text = "version: 1\nrepos:\n  broken: { plan: { mode: off } }\n";
+    let switches = run(text, &set, None).unwrap();
+    assert_eq!(
+        warnings(&switches),
+        [
+            "/repos/broken: the document of repo `broken` does not compile yet | repair that document; then this takes effect"
+        ]
+    );
+}
+
 fn run(text: &str, set: &Set, before: Option<&Switches>) -> Result<Switches, Vec<String>> {
     let (id, now) = (DataId::new("weir.switches"), NOW.parse().unwrap());
     compile(&id, &Content::new(text), set, now, before)
