@@ -15,7 +15,7 @@ use crate::load;
 use crate::{corpus, process};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const EVENTS: usize = 10_000;
+pub(crate) const EVENTS: usize = 10_000;
 /// Events of a request, and on how many connections: enough of them that the time which Kafka takes
 /// to answer does not leave the process idle.
 const BATCHES: [(usize, usize); 3] = [(1, 256), (25, 32), (200, 16)];
@@ -79,13 +79,18 @@ pub(crate) fn load(address: &str, batch: &str, seconds: &str) {
     let requests = requests(&events, batch, false);
     let time = Duration::from_secs(seconds.parse().expect("a number of seconds"));
     let answered = load::send(address, &requests, *connections, time);
-    println!("{answered:?}");
+    println!(
+        "{} requests, {} failed, p99 {:?}",
+        answered.requests,
+        answered.failed,
+        answered.quantile(0.99)
+    );
 }
 
 /// A process under measurement; killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Drop for Running {
@@ -128,12 +133,12 @@ fn measure(running: &mut Running) -> Result {
 }
 
 /// Devices are known before anything is measured, and by other events than those measured.
-fn first_events(events: &[String]) -> Vec<Vec<u8>> {
+pub(crate) fn first_events(events: &[String]) -> Vec<Vec<u8>> {
     let other = |event: &String| event.replacen('{', "{ ", 1);
     requests(&events.iter().map(other).collect::<Vec<_>>(), 200, false)
 }
 
-fn requests(events: &[String], batch: usize, gzip: bool) -> Vec<Vec<u8>> {
+pub(crate) fn requests(events: &[String], batch: usize, gzip: bool) -> Vec<Vec<u8>> {
     let request = |events: &[String]| {
         let mut body = (events.join("\n") + "\n").into_bytes();
         if gzip {
@@ -147,7 +152,7 @@ fn requests(events: &[String], batch: usize, gzip: bool) -> Vec<Vec<u8>> {
 }
 
 /// The tracking example on one cluster, with the freshness of the prepared events not looked at.
-fn start_weir(folder: &Path, brokers: &str) -> Running {
+pub(crate) fn start_weir(folder: &Path, brokers: &str) -> Running {
     let documents = folder.join("documents");
     fs::create_dir(&documents).expect("a folder");
     for file in fs::read_dir(Path::new(ROOT).join("config-examples/tracking")).expect("examples") {
@@ -207,7 +212,7 @@ fn start_peer(brokers: &str) -> Running {
     Running { child, address }
 }
 
-fn start_kafka(folder: &Path) -> String {
+pub(crate) fn start_kafka(folder: &Path) -> String {
     let port = free_address()
         .rsplit(':')
         .next()
@@ -226,7 +231,7 @@ fn start_kafka(folder: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn stop_kafka(folder: &Path) {
+pub(crate) fn stop_kafka(folder: &Path) {
     let stopped = Command::new(script())
         .arg("down")
         .arg(folder.join("kafka"))

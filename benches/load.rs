@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,31 @@ use std::time::{Duration, Instant};
 const THREADS: usize = 4;
 
 /// What was answered.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Answered {
     pub(crate) requests: u64,
     /// Requests whose status was not 200.
     pub(crate) failed: u64,
+    /// From sending to the whole reply, shortest first.
+    pub(crate) times: Vec<Duration>,
+}
+
+impl Answered {
+    /// The time within which this share of the requests was answered.
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a position in a list that fits into memory"
+        )]
+        let position = (self.times.len() as f64 * share) as usize;
+        let last = self.times.len().saturating_sub(1);
+        self.times
+            .get(position.min(last))
+            .copied()
+            .unwrap_or_default()
+    }
 }
 
 /// A request as bytes: `POST path` with this body.
@@ -55,43 +76,53 @@ pub(crate) fn send(
     connections: usize,
     time: Duration,
 ) -> Answered {
-    let (sent, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failed = AtomicU64::new(0);
+    let times = Mutex::new(Vec::new());
     let end = Instant::now() + time;
     let threads = THREADS.min(connections);
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (sent, failed) = (&sent, &failed);
+            let (failed, times) = (&failed, &times);
             scope.spawn(move || {
                 let mut streams: Vec<_> = (thread..connections)
                     .step_by(threads)
                     .map(|number| {
                         let begin = number * requests.len() / connections;
-                        (connect(address), requests.iter().cycle().skip(begin))
+                        let requests = requests.iter().cycle().skip(begin);
+                        (connect(address), requests, Instant::now())
                     })
                     .collect();
                 let mut buffer = vec![0; 64 * 1024];
                 let mut last = false;
-                for (stream, requests) in &mut streams {
+                let mut took = Vec::new();
+                for (stream, requests, begun) in &mut streams {
+                    *begun = Instant::now();
                     ask(stream, requests.next());
                 }
                 while !last {
                     last = Instant::now() >= end;
-                    for (stream, requests) in &mut streams {
+                    for (stream, requests, begun) in &mut streams {
                         if !answered_well(stream, &mut buffer) {
                             failed.fetch_add(1, Ordering::Relaxed);
                         }
-                        sent.fetch_add(1, Ordering::Relaxed);
+                        let now = Instant::now();
+                        took.push(now - *begun);
                         if !last {
+                            *begun = now;
                             ask(stream, requests.next());
                         }
                     }
                 }
+                times.lock().expect("no thread panics").extend(took);
             });
         }
     });
+    let mut times = times.into_inner().expect("no thread panics");
+    times.sort_unstable();
     Answered {
-        requests: sent.into_inner(),
+        requests: times.len() as u64,
         failed: failed.into_inner(),
+        times,
     }
 }
 

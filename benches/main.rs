@@ -2,7 +2,8 @@
 //! Kafka acknowledging, memory. Every figure stands beside the same work done plainly (a tree by
 //! `serde_json::Value`, a future per record) in the same run; nothing is asserted.
 //!
-//! `cargo bench` runs all of it; `cargo bench -- steps`, `-- kafka` and `-- redis` a part.
+//! `cargo bench` runs all of it; `cargo bench -- steps`, `-- kafka`, `-- redis` and `-- swap`
+//! a part.
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
@@ -13,6 +14,7 @@ mod peer;
 mod process;
 mod redis;
 mod steps;
+mod swap;
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -31,10 +33,12 @@ fn main() {
         ["steps"] => steps::print(),
         ["kafka"] => kafka::print(),
         ["redis"] => redis::print(),
+        ["swap"] => swap::print(),
         _ => {
             steps::print();
             kafka::print();
             redis::print();
+            swap::print();
         }
     }
 }
