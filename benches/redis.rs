@@ -175,7 +175,8 @@ impl World {
         let end = Instant::now() + MEASURE;
         self.runtime.block_on(self.attribute(devices, 0));
         while Instant::now() < end {
-            let mut batches: Vec<_> = (0..40).map(|_| self.batch(0)).collect();
+            // The same event again would be asked whether it is the device's first.
+            let mut batches: Vec<_> = (0..40).map(|_| self.batch_with(0, ",\"n\":1")).collect();
             let begun = Instant::now();
             for batch in &mut batches {
                 let received = Timestamp::UNIX_EPOCH;
@@ -216,13 +217,18 @@ impl World {
 
     /// Events of `BATCH` devices, with all their identifiers.
     fn batch(&self, first: usize) -> Batch {
+        self.batch_with(first, "")
+    }
+
+    /// The same with one more member.
+    fn batch_with(&self, first: usize, more: &str) -> Batch {
         let mut body = Vec::new();
         let mut ends = Vec::new();
         for device in first..first + BATCH {
             body.extend_from_slice(
                 format!(
                     "{{\"oaid\":\"{device:08x}-7a5e-4c3b-9f21-5ca1ab1e0001\",\"imei\":\"{}\",\
-                     \"cookie\":\"cookie-of-{device}\"}}\n",
+                     \"cookie\":\"cookie-of-{device}\"{more}}}\n",
                     imei(device)
                 )
                 .as_bytes(),
