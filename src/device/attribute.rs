@@ -135,9 +135,9 @@ impl Step {
         batch.each(|event| self.write(event, id, is_new, status, &words));
     }
 
-    /// The identifiers as they are written, to tell devices apart before anything is looked up.
+    /// Appends the identifiers as they are written, to tell devices apart before anything is looked
+    /// up.
     fn read(&self, event: &EventMut<'_>, written: &mut Vec<u8>) {
-        written.clear();
         written.extend_from_slice(&self.fingerprint.to_be_bytes());
         for (_, field) in &self.identifiers {
             let value = event.get(*field).map(Json::raw);

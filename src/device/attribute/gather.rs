@@ -1,7 +1,11 @@
 //! The devices of a batch: told apart by their identifiers as they are written, found in the cache or
 //! noted for the look-up, and written into their events.
 
-use hashbrown::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashSet, HashTable};
 
 use crate::device::attribute::{Counts, Words};
 use crate::device::cache::Found;
@@ -14,6 +18,8 @@ use crate::event::{Batch, EventMut, Fate, Span};
 /// A device of the batch.
 #[derive(Debug)]
 pub(super) struct Distinct {
+    /// Its identifiers, in [`Gathered::written`].
+    written: Range<usize>,
     resolved: Resolved,
     /// The event that was looked up: only it can be the device's first.
     first: usize,
@@ -27,7 +33,11 @@ pub(super) struct Distinct {
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) distinct: Vec<Distinct>,
-    by_written: HashMap<Box<[u8]>, usize>,
+    /// The identifiers of all of them as they are written, one after the other.
+    written: Vec<u8>,
+    /// Devices by their identifiers.
+    by_written: HashTable<usize>,
+    hasher: RandomState,
     /// Of each event the device, as an index; of one that left none.
     devices: Vec<usize>,
     pub(super) lookup: Lookup,
@@ -47,38 +57,63 @@ impl Gathered {
     ) -> Self {
         let mut gathered = Self {
             distinct: Vec::new(),
-            by_written: HashMap::new(),
+            written: Vec::new(),
+            by_written: HashTable::new(),
+            hasher: RandomState::default(),
             devices: vec![usize::MAX; batch.events().len()],
             lookup: Lookup::new(mode, moment),
             cached: 0,
             kinds: Vec::new(),
         };
-        let mut written = Vec::new();
         for index in 0..batch.events().len() {
             if batch.events()[index].fate != Fate::Live {
                 continue;
             }
             let event = batch.event(index);
-            step.read(&event, &mut written);
-            let known = gathered.by_written.get(&written[..]).copied();
+            let start = gathered.written.len();
+            step.read(&event, &mut gathered.written);
+            let (hash, known) = gathered.known(start);
             let device = known.unwrap_or_else(|| {
+                let written = start..gathered.written.len();
                 let (resolved, asked) = match open {
                     None => (Resolved::without_id(Status::Degraded), None),
-                    Some(open) => gathered.look(open, mode, step, &event, &written, moment),
+                    Some(open) => gathered.look(open, mode, step, &event, start, moment),
                 };
-                gathered.distinct.push(Distinct {
+                let distinct = Distinct {
+                    written,
                     resolved,
                     first: index,
                     asked,
                     report: None,
-                });
-                let device = gathered.distinct.len() - 1;
-                gathered.by_written.insert(written[..].into(), device);
-                device
+                };
+                gathered.add(hash, distinct)
             });
             gathered.devices[index] = device;
         }
         gathered
+    }
+
+    /// The device whose identifiers stand behind `start`, if it was met before; then they are taken
+    /// away again. With their hash.
+    fn known(&mut self, start: usize) -> (u64, Option<usize>) {
+        let (before, written) = self.written.split_at(start);
+        let hash = self.hasher.hash_one(written);
+        let same = |device: &usize| before[self.distinct[*device].written.clone()] == *written;
+        let known = self.by_written.find(hash, same).copied();
+        if known.is_some() {
+            self.written.truncate(start);
+        }
+        (hash, known)
+    }
+
+    /// Adds a device that was not met before.
+    fn add(&mut self, hash: u64, distinct: Distinct) -> usize {
+        self.distinct.push(distinct);
+        let device = self.distinct.len() - 1;
+        let (all, written, hasher) = (&self.distinct, &self.written, &self.hasher);
+        let again = |device: &usize| hasher.hash_one(&written[all[*device].written.clone()]);
+        self.by_written.insert_unique(hash, device, again);
+        device
     }
 
     /// Finds a device in the cache, or notes it for the look-up.
@@ -88,11 +123,11 @@ impl Gathered {
         mode: Mode,
         step: &Step,
         event: &EventMut<'_>,
-        written: &[u8],
+        start: usize,
         moment: Moment,
     ) -> (Resolved, Option<usize>) {
         if mode == Mode::Remember
-            && let Some(resolved) = open.cached(written, event, moment.day)
+            && let Some(resolved) = open.cached(&self.written[start..], event, moment.day)
         {
             self.cached += 1;
             return (resolved, None);
@@ -129,12 +164,10 @@ impl Gathered {
             }
         }
         if lookup.remembers() {
-            for (written, device) in self.by_written.drain() {
-                let Distinct {
-                    resolved, asked, ..
-                } = self.distinct[device];
-                let settled = asked.and_then(|at| lookup.asked[at].settled());
-                if let Some((first, device)) = settled.zip(resolved.id) {
+            for each in &self.distinct {
+                let settled = each.asked.and_then(|at| lookup.asked[at].settled());
+                if let Some((first, device)) = settled.zip(each.resolved.id) {
+                    let written = self.written[each.written.clone()].into();
                     let day = lookup.day();
                     open.cache.insert(written, Found { device, first, day });
                 }
