@@ -233,25 +233,10 @@ impl RejectsForm {
         let version = version.unwrap_or("properties.$lib_version");
         let sdk = scope.field(&at.field("sdk"), sdk);
         let sdk_version = scope.field(&at.field("sdk_version"), version);
-        let at = at.field("producer");
-        let message_max = message_max(&self.producer, scope, &at)?;
-        if message_max < Self::LEAST {
-            let message = format!(
-                "`{}` takes records of {message_max} bytes; a rejected event needs up to {}",
-                self.producer,
-                Self::LEAST
-            );
-            let hint = "raise the producer's `message_max`";
-            scope.diagnostics.error(&at, message, hint);
-        }
-        let target = Target {
-            producer: Label::new(&self.producer),
-            ack: ack.unwrap_or(Ack::Memory),
-            message_max,
-            headers: [].into(),
-        };
+        let what = "a rejected event";
+        let target = side_target(&self.producer, ack, what, Self::LEAST, scope, at);
         Some(Rejects {
-            target: add_target(target, scope, &at)?,
+            target: target?,
             topic: topic?,
             priority: self.priority.map_or(Priority::P3, Into::into),
             event_id,
@@ -273,27 +258,38 @@ impl SideForm {
     ) -> Option<(TargetId, TopicId, Priority)> {
         let ack = self.ack.map(|ack| ack.compile(scope, &at.field("ack")));
         let topic = constant_topic(&self.topic, scope, &at.field("topic"));
-        let at = at.field("producer");
-        let message_max = message_max(&self.producer, scope, &at)?;
-        if message_max < Self::LEAST {
-            let message = format!(
-                "`{}` takes records of {message_max} bytes; such a record needs up to {}",
-                self.producer,
-                Self::LEAST
-            );
-            let hint = "raise the producer's `message_max`";
-            scope.diagnostics.error(&at, message, hint);
-        }
-        let target = Target {
-            producer: Label::new(&self.producer),
-            ack: ack.unwrap_or(Ack::Memory),
-            message_max,
-            headers: [].into(),
-        };
-        let target = add_target(target, scope, &at)?;
+        let what = "such a record";
+        let target = side_target(&self.producer, ack, what, Self::LEAST, scope, at);
         let priority = self.priority.map_or(Priority::P3, Into::into);
-        Some((target, topic?, priority))
+        Some((target?, topic?, priority))
     }
+}
+
+/// Where records go that are not the events themselves. Its producer must take the largest of them.
+fn side_target(
+    producer: &str,
+    ack: Option<Ack>,
+    what: &str,
+    least: u32,
+    scope: &mut Scope<'_>,
+    at: &At<'_>,
+) -> Option<TargetId> {
+    let at = at.field("producer");
+    let message_max = message_max(producer, scope, &at)?;
+    if message_max < least {
+        let message = format!(
+            "`{producer}` takes records of {message_max} bytes; {what} needs up to {least}"
+        );
+        let hint = "raise the producer's `message_max`";
+        scope.diagnostics.error(&at, message, hint);
+    }
+    let target = Target {
+        producer: Label::new(producer),
+        ack: ack.unwrap_or(Ack::Memory),
+        message_max,
+        headers: [].into(),
+    };
+    add_target(target, scope, &at)
 }
 
 impl EventIdForm {
