@@ -17,6 +17,8 @@ mod size;
 
 pub mod catalog;
 
+pub use sample::masked;
+
 use crate::event::{Batch, Effect, EventMut, Json, Reason, Violation};
 use crate::pipeline::Context;
 

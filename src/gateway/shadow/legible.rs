@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::pipeline::validate::masked;
+
 /// Most characters of a name.
 const MOST: usize = 64;
 /// Most digits of a name that is still words: a version or a size, no number of anything.
@@ -18,19 +20,7 @@ pub(super) fn legible(name: &str) -> Cow<'_, str> {
     if !other && digits <= DIGITS && name.len() <= MOST {
         return Cow::Borrowed(name);
     }
-    let mut shape: String = name.chars().take(MOST).map(mask).collect();
-    if name.chars().nth(MOST).is_some() {
-        shape.push('…');
-    }
-    Cow::Owned(shape)
-}
-
-fn mask(c: char) -> char {
-    match c {
-        c if c.is_numeric() => '9',
-        c if c.is_ascii() && !c.is_ascii_alphabetic() => c,
-        _ => 'x',
-    }
+    Cow::Owned(masked(name, MOST))
 }
 
 #[cfg(test)]

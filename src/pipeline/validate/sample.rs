@@ -13,17 +13,18 @@ pub(super) fn shape(value: Json<'_>) -> Box<str> {
         Kind::Array => "[…]".into(),
         Kind::Object => "{…}".into(),
         Kind::Null | Kind::Bool => String::from_utf8_lossy(value.raw()).into(),
-        Kind::Number => masked(&String::from_utf8_lossy(value.raw())),
-        Kind::String => masked(&value.as_str().unwrap_or_default()),
+        Kind::Number => masked(&String::from_utf8_lossy(value.raw()), MOST).into(),
+        Kind::String => masked(&value.as_str().unwrap_or_default(), MOST).into(),
     }
 }
 
-fn masked(text: &str) -> Box<str> {
-    let mut shape: String = text.chars().take(MOST).map(mask).collect();
-    if text.chars().nth(MOST).is_some() {
+/// A text with every letter as `x` and every digit as `9`, cut after so many characters.
+pub fn masked(text: &str, most: usize) -> String {
+    let mut shape: String = text.chars().take(most).map(mask).collect();
+    if text.chars().nth(most).is_some() {
         shape.push('…');
     }
-    shape.into_boxed_str()
+    shape
 }
 
 fn mask(c: char) -> char {
