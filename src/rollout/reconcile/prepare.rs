@@ -103,20 +103,32 @@ impl Reconciler {
             return;
         }
         if let Some((data_id, content)) = self.good_switches.clone() {
-            self.write(move |store| store.save_switches(&data_id, &content))
+            let written = self
+                .write(move |store| store.save_switches(&data_id, &content))
                 .await;
+            if !written {
+                return;
+            }
         }
         self.saved_switches.clone_from(&self.good_switches);
     }
 
+    /// Writes to the state directory and tells what came of it; whether it was written.
     async fn write(
         &mut self,
         write: impl FnOnce(&Store) -> Result<(), store::Error> + Send + 'static,
-    ) {
+    ) -> bool {
         let store = Arc::clone(&self.store);
         match tokio::task::spawn_blocking(move || write(&store)).await {
-            Ok(written) => self.publisher.saved(&self.store, written),
-            Err(panicked) => tracing::error!(%panicked, "writing the state directory panicked"),
+            Ok(written) => {
+                let done = written.is_ok();
+                self.publisher.saved(&self.store, written);
+                done
+            }
+            Err(panicked) => {
+                tracing::error!(%panicked, "writing the state directory panicked");
+                false
+            }
         }
     }
 }
