@@ -8,6 +8,7 @@
 mod command;
 mod past;
 mod prepare;
+mod retry;
 mod start;
 mod swap;
 mod switches;
@@ -31,6 +32,7 @@ use crate::event::Label;
 use crate::rollout::Settings;
 use crate::rollout::control::{Answer, Command};
 use crate::rollout::publish::{News, Origin, Publisher};
+use crate::rollout::reconcile::retry::Unready;
 use crate::rollout::source::{Known, Read, Source};
 use crate::rollout::stage::{Answers, Ready, chain};
 use crate::rollout::store::{Pin, Store};
@@ -85,8 +87,7 @@ pub(super) struct Reconciler {
     origin: Origin,
     /// That this instance stays where it is, with the documents of that set.
     pinned: Option<(Pin, Documents)>,
-    /// Documents that compile and could not be made ready, with why; until something changes.
-    unready: BTreeMap<DataId, String>,
+    unready: Unready,
     answers: Answers,
     asking: Option<Underway<(Wanted, Vec<Connected>)>>,
     reading: Option<Underway<WasRead>>,
@@ -148,7 +149,7 @@ impl Reconciler {
             documents: Documents::new(),
             origin: Origin::Disk,
             pinned: None,
-            unready: BTreeMap::new(),
+            unready: Unready::default(),
             answers: Answers::default(),
             asking: None,
             reading: None,
@@ -254,7 +255,8 @@ impl Reconciler {
             .filter(|contents| matches!(self.origin, Origin::Disk) || *contents != *self.contents);
         let ended = self.switches.next_until.is_some_and(|until| until <= now);
         let again = std::mem::take(&mut self.again);
-        if changed.is_some() || ended || again || self.ready.files_changed(&self.base) {
+        let files = self.unready.is_empty() && self.ready.files_changed(&self.base);
+        if changed.is_some() || ended || again || files || self.tries_again() {
             self.noticed = Instant::now();
             if let Some(contents) = changed {
                 self.origin = Origin::Source;
@@ -309,7 +311,11 @@ impl Reconciler {
             match self.make_ready(&set).await {
                 Ok(ready) => return self.go_live(set, ready, compilation).await,
                 Err(Obstacle::Asking) => return self.apply_switches().await,
-                Err(Obstacle::Hold(documents)) => self.unready.extend(documents),
+                Err(Obstacle::Hold(documents)) => {
+                    if self.unready.hold(documents) {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -347,7 +353,7 @@ impl Reconciler {
             Some((_, documents)) => documents.clone(),
             None => self.documents.clone(),
         };
-        for (data_id, why) in &self.unready {
+        for (data_id, why) in self.unready.iter() {
             documents.insert(data_id.clone(), Err(why.clone()));
         }
         documents

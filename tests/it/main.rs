@@ -15,6 +15,7 @@
 )]
 
 mod architecture;
+mod away;
 mod bad_input;
 mod commands;
 #[path = "../../benches/corpus.rs"]

@@ -52,10 +52,11 @@ impl Reconciler {
             return Err(Obstacle::Asking);
         };
         match failed {
-            // At the start there is nothing to fall back to: serve without, and say so.
+            // At the start there is nothing to fall back to: serve without, say so, try again.
             Some((document, why)) if first => {
                 let document = document.map(|id| id.to_string());
                 tracing::error!(document, why, "tables are missing, events go without them");
+                self.again = true;
             }
             Some((document, why)) => hold.push((document, why)),
             None => {}
@@ -63,6 +64,8 @@ impl Reconciler {
         let hold: Vec<_> = hold
             .into_iter()
             .filter_map(|(document, why)| Some((document?, why)))
+            // What is held already stays as it is, files that went bad under it too.
+            .filter(|(document, _)| !self.unready.contains(document))
             .collect();
         if hold.is_empty() {
             Ok(ready)
