@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::center::directory;
 use crate::center::nacos::{Base, Nacos};
-use crate::cli::release::{Done, Why, carry_out};
+use crate::cli::release::{Done, Why, carry_out, put_floating};
 use crate::cli::{Output, check, nacos, print, print_json};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::digest::{Content, DataId};
@@ -261,7 +261,7 @@ impl Compiled {
             }
         };
         if !arguments.dry_run {
-            nacos.publish(id.as_str(), &content.text, base).await?;
+            put_floating(nacos, id.as_str(), &content.text, base).await?;
         }
         report.unchanged = false;
         report.done.written.push(id.to_string());
@@ -340,13 +340,7 @@ fn told(report: &Report) -> String {
         lines.push("nothing was written: the documents do not compile".to_owned());
         return lines.join("\n");
     }
-    let verb = if report.dry_run {
-        "would write"
-    } else {
-        "wrote"
-    };
-    lines.extend(report.done.written.iter().map(|id| format!("{verb} {id}")));
-    lines.extend(report.done.notes.iter().cloned());
+    lines.extend(report.done.lines(report.dry_run));
     let (set, version) = (&report.done.set, report.done.version);
     lines.push(match (&report.previous, report.unchanged) {
         (_, true) if set.is_empty() => "there is an index already".to_owned(),

@@ -1,27 +1,25 @@
 //! Carrying a release out: contents first, then the index by compare-and-swap, which is the release;
 //! then what floats. Nothing before the swap is read by any instance.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::time::Duration;
+mod write;
 
-use anyhow::{Context as _, bail, ensure};
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::center::nacos::{Base, Error, Nacos};
+use crate::center::nacos::{Base, Nacos};
 use crate::cli::Usage;
 use crate::cli::nacos::stood;
-use crate::document::digest::{Content, DataId};
+use crate::document::digest::DataId;
 use crate::document::index::{IndexForm, ReleaseForm};
 use crate::document::set::INDEX;
-use crate::rollout::release::{Release, read_index};
+use crate::rollout::release::Release;
 use crate::telemetry::clock;
 
-/// How long what was written may take to be seen where instances read.
-const SEEN_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often a write is tried again that Nacos failed to do.
-const TRIES: usize = 3;
+pub(super) use write::put_floating;
+use write::{put_addressed, swap, until_seen};
 
 /// Who does it, and why: both are written into the index.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,6 +52,15 @@ pub(super) struct Done {
     pub(super) written: Vec<String>,
     /// What did not go as it should, after the release had gone live.
     pub(super) notes: Vec<String>,
+}
+
+impl Done {
+    /// A line for every document and note.
+    pub(super) fn lines(&self, dry_run: bool) -> impl Iterator<Item = String> {
+        let verb = if dry_run { "would write" } else { "wrote" };
+        let written = self.written.iter().map(move |id| format!("{verb} {id}"));
+        written.chain(self.notes.iter().cloned())
+    }
 }
 
 impl Why {
@@ -144,6 +151,9 @@ pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Resul
             done.written.push(id.to_string());
         }
     }
+    for (id, content) in &release.addressed {
+        until_seen(nacos, id.as_str(), &content.text).await?;
+    }
     let mut text = release.index.to_yaml();
     swap(nacos, &text, release.base.clone()).await?;
     done.version = release.index.version;
@@ -151,7 +161,7 @@ pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Resul
     if let Some(follow) = &release.follow {
         let mut index = follow.index.clone();
         for (id, content, base) in &follow.documents {
-            match put_floating(nacos, id, content, base.clone()).await {
+            match put_floating(nacos, id.as_str(), &content.text, base.clone()).await {
                 Ok(()) => done.written.push(id.to_string()),
                 Err(error) => {
                     stay_pinned(&mut index, &release.index, id);
@@ -169,86 +179,15 @@ pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Resul
             Err(error) => done.notes.push(format!("entries stay pinned: {error:#}")),
         }
     }
+    if let Err(error) = until_seen(nacos, INDEX, &text).await {
+        done.notes.push(format!("{error:#}"));
+    }
     let stands = stood(nacos, INDEX).await?;
     if stands.is_none_or(|stands| *stands.content.text != *text) {
         done.notes
             .push("the index has been changed again since".to_owned());
     }
     Ok(done)
-}
-
-/// Moves the index. Who loses learns who won.
-async fn swap(nacos: &Nacos, text: &str, base: Base) -> anyhow::Result<()> {
-    match publish(nacos, INDEX, text, base).await {
-        Ok(()) => Ok(()),
-        Err(error) if error.is_conflict() => {
-            let stands = stood(nacos, INDEX).await?;
-            let form = stands.and_then(|stood| read_index(&stood.content).ok());
-            let winner = form.and_then(|form| form.release);
-            Err(Lost { winner }.into())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A compare-and-swap whose outcome is known: when Nacos fails, or is silent, what stands there tells.
-/// Its own database fails where several insert at the same moment.
-async fn publish(nacos: &Nacos, id: &str, text: &str, base: Base) -> Result<(), Error> {
-    let mut tries = 0;
-    loop {
-        let error = match nacos.publish(id, text, base.clone()).await {
-            Err(error) if error.is_outage() && tries < TRIES => error,
-            published => return published,
-        };
-        tokio::time::sleep(LOOK_EVERY).await;
-        let stands = nacos.read_latest(id).await.map_err(|_| error)?;
-        if stands.is_some_and(|stands| stands.content == text) {
-            return Ok(());
-        }
-        tries += 1;
-    }
-}
-
-/// Writes a content under a dataId that is its own; true if it was not there.
-async fn put_addressed(nacos: &Nacos, id: &DataId, content: &Content) -> anyhow::Result<bool> {
-    for _ in 0..2 {
-        if let Some(stood) = stood(nacos, id.as_str()).await? {
-            ensure!(
-                stood.content == *content,
-                "{id} holds another content than its name says; delete it in Nacos' console"
-            );
-            return Ok(false);
-        }
-        match publish(nacos, id.as_str(), &content.text, Base::Absent).await {
-            Ok(()) => return Ok(true),
-            // Somebody released the same content at this moment.
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    bail!("{id} is written and deleted by somebody else at the same time")
-}
-
-/// Writes what an entry will follow, and waits until instances can see it.
-async fn put_floating(
-    nacos: &Nacos,
-    id: &DataId,
-    content: &Content,
-    base: Base,
-) -> anyhow::Result<()> {
-    match publish(nacos, id.as_str(), &content.text, base).await {
-        Ok(()) => {}
-        Err(error) if error.is_conflict() => bail!("somebody else changed it meanwhile"),
-        Err(error) => return Err(error.into()),
-    }
-    let seen = async {
-        while nacos.read(id.as_str()).await?.as_deref() != Some(&*content.text) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        anyhow::Ok(())
-    };
-    let within = tokio::time::timeout(SEEN_WITHIN, seen).await;
-    within.context("it was written, and is not seen where instances read")?
 }
 
 /// Leaves the entry of a document as the first index has it.

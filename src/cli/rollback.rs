@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
 use crate::center::nacos::{Base, Nacos, Operation};
-use crate::cli::release::{Done, Why, carry_out};
+use crate::cli::release::{Done, Why, carry_out, put_floating};
 use crate::cli::{Output, history, nacos, print, print_json};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::digest::{Content, DataId};
@@ -203,7 +203,7 @@ async fn switches_back(nacos: &Nacos, standing: &Standing, done: &mut Done) -> a
     let before = before.context("the earlier switches are gone from the history")?;
     let stood = nacos::stood(nacos, &id).await?;
     let base = stood.map_or(Base::Absent, |stood| Base::Md5(stood.md5));
-    nacos.publish(&id, &before, base).await?;
+    put_floating(nacos, &id, &before, base).await?;
     done.written.push(id);
     Ok(())
 }
@@ -291,13 +291,7 @@ fn told(report: &Report) -> String {
         );
         return lines.join("\n");
     }
-    let verb = if report.dry_run {
-        "would write"
-    } else {
-        "wrote"
-    };
-    lines.extend(report.done.written.iter().map(|id| format!("{verb} {id}")));
-    lines.extend(report.done.notes.iter().cloned());
+    lines.extend(report.done.lines(report.dry_run));
     let (set, version) = (&report.done.set, report.done.version);
     let before = report
         .previous
