@@ -75,9 +75,6 @@ labels:
 {{- define "weir.anyAddress" -}}
 {{- if eq .Values.ipFamily "IPv6" -}}[::]{{- else -}}0.0.0.0{{- end -}}
 {{- end }}
-{{- define "weir.podAddress" -}}
-{{- if eq .Values.ipFamily "IPv6" -}}[$(POD_IP)]{{- else -}}$(POD_IP){{- end -}}
-{{- end }}
 
 {{/* Whole numbers of a map, in place: as YAML's numbers come they would be written as 1.0. */}}
 {{- define "weir.whole" -}}
@@ -92,7 +89,7 @@ labels:
 
 {{/* The settings: what people gave, and what the chart derives. */}}
 {{- define "weir.settings" -}}
-{{- $owner := dict "listen" "it is derived from ipFamily" "admin" "it is the pod's address" "state" "it is the volume of persistence" "instance" "it is the pod's name" "documents" "set documents.source and documents.files" -}}
+{{- $owner := dict "listen" "it is derived from ipFamily" "admin" "it is derived from ipFamily" "state" "it is the volume of persistence" "instance" "it is the pod's name" "documents" "set documents.source and documents.files" -}}
 {{- range $name, $instead := $owner -}}
 {{- if hasKey $.Values.settings $name -}}
 {{- fail (printf "settings.%s is set by the chart: %s" $name $instead) -}}

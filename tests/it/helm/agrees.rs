@@ -31,18 +31,10 @@ fn set_up(chart: &Chart, folder: &Path, command: &mut Command) {
         let argument = argument.as_str().unwrap();
         command.arg(argument.replace("/etc/weir/weir.toml", file.to_str().unwrap()));
     }
-    let ip = if chart.name() == "full-values" {
-        "fd00::7"
-    } else {
-        "10.1.2.3"
-    };
     for variable in container["env"].as_array().unwrap() {
         let name = variable["name"].as_str().unwrap();
-        let value = match variable["value"].as_str() {
-            Some(value) => value.replace("$(POD_IP)", ip),
-            None => format!("value-of-{name}"),
-        };
-        command.env(name, value);
+        let value = variable["value"].as_str().map(str::to_owned);
+        command.env(name, value.unwrap_or_else(|| format!("value-of-{name}")));
     }
 }
 
@@ -62,8 +54,8 @@ fn the_settings_of_every_set_of_values_are_settings_of_the_program() {
         let full = chart.name() == "full-values";
         let with_login = full || chart.name() == "nacos-values";
         let (listen, admin, drain) = match full {
-            true => ("[::]:8080", "[fd00::7]:9090", "30 s"),
-            false => ("0.0.0.0:8080", "10.1.2.3:9090", "15 s"),
+            true => ("[::]:8080", "[::]:9090", "30 s"),
+            false => ("0.0.0.0:8080", "0.0.0.0:9090", "15 s"),
         };
         assert_eq!(settings["listen"], listen);
         assert_eq!(settings["admin"], admin);

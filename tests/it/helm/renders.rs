@@ -124,15 +124,25 @@ fn the_admin_port_is_closed_to_all_but_those_that_are_named() {
     let closed = policy(Chart::default());
     assert_eq!(closed[0], json!({"ports": [{"port": "data"}]}));
     assert_eq!(closed[1]["ports"], json!([{"port": "admin"}]));
-    assert_eq!(closed[1]["from"].as_array().unwrap().len(), 1, "{closed}");
+    // Instances reach one another: `weir status` runs in one of them.
     let component = "app.kubernetes.io/component";
-    assert_eq!(
-        closed[1]["from"][0]["podSelector"]["matchLabels"][component],
-        "test"
-    );
+    let peers = closed[1]["from"].as_array().unwrap().iter();
+    let peers: Vec<_> = peers
+        .map(|peer| &peer["podSelector"]["matchLabels"][component])
+        .collect();
+    assert_eq!(peers, ["gateway", "test"], "{closed}");
     let peer = r#"networkPolicy.adminFrom=[{"ipBlock":{"cidr":"192.0.2.0/24"}}]"#;
     let open = policy(Chart::default().set(peer));
     assert_eq!(open[1]["from"][0]["ipBlock"]["cidr"], "192.0.2.0/24");
+
+    // Where egress is closed too, that way stays open.
+    let egress = chart("full").object("NetworkPolicy", "weir-gateway")["spec"]["egress"].clone();
+    let own = egress.as_array().unwrap().last().unwrap();
+    assert_eq!(own["ports"], json!([{"port": "admin"}]));
+    assert_eq!(
+        own["to"][0]["podSelector"]["matchLabels"][component],
+        "gateway"
+    );
 }
 
 #[test]
