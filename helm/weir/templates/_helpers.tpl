@@ -127,6 +127,20 @@ labels:
 {{- if and (eq $v.documents.source "file") $v.nacos.existingSecret -}}
 {{- fail "nacos.existingSecret is set, and documents.source=file does not read Nacos: take one of the two away" -}}
 {{- end -}}
+{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" -}}
+{{- range $path, $labels := dict "labels" $v.labels "podLabels" $v.podLabels "serviceMonitor.labels" $v.serviceMonitor.labels "prometheusRule.labels" $v.prometheusRule.labels -}}
+{{- range $label, $_ := $labels -}}
+{{- if has $label $own -}}
+{{- fail (printf "%s names %s, which the chart sets itself: remove it" $path $label) -}}
+{{- end -}}
+{{- if and (ne $path "labels") (hasKey (default dict $v.labels) $label) -}}
+{{- fail (printf "%s names %s, and so does labels, which every object has: remove it from one of the two" $path $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey (default dict $v.podAnnotations) "checksum/settings" -}}
+{{- fail "podAnnotations names checksum/settings, which the chart sets itself: remove it" -}}
+{{- end -}}
 {{- if and $v.serviceMonitor.enabled $v.networkPolicy.enabled (not $v.networkPolicy.adminFrom) -}}
 {{- fail "serviceMonitor is on, and networkPolicy lets nobody reach the admin port: name Prometheus' pods in networkPolicy.adminFrom (for instance [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}])" -}}
 {{- end -}}

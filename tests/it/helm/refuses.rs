@@ -110,6 +110,19 @@ const WRONG: &[(&str, &str)] = &[
     (
         "autoscaling={\"enabled\":true,\"minReplicas\":12}",
         "give at least as many as most",
+    // What would stand twice.
+    (
+        "labels={\"app.kubernetes.io/component\":\"edge\"}",
+        "labels names app.kubernetes.io/component, which the chart sets itself: remove it",
+    ),
+    (
+        "podLabels={\"app.kubernetes.io/name\":\"edge\"}",
+        "podLabels names app.kubernetes.io/name, which the chart sets itself: remove it",
+    ),
+    (
+        "podAnnotations={\"checksum/settings\":\"0\"}",
+        "podAnnotations names checksum/settings",
+    ),
     ),
     (
         "autoscaling={\"enabled\":true,\"x\":1}",
@@ -141,5 +154,19 @@ fn a_login_to_nacos_beside_documents_from_files_is_refused() {
     assert!(
         errors.contains("does not read Nacos: take one of the two away"),
         "{errors}"
+#[test]
+fn a_label_of_every_object_that_pods_have_too_is_refused() {
+    let both = Chart::default().set(r#"labels={"team":"data"}"#);
+    let output = both
+        .set(r#"podLabels={"team":"edge"}"#)
+        .helm(&["template", "weir"], NEWEST);
+    assert!(!output.status.success());
+    let errors = errors(&output);
+    assert!(
+        errors.contains("podLabels names team, and so does labels"),
+        "{errors}"
+    );
+}
+
     );
 }
