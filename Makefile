@@ -45,9 +45,10 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-## Write schemas/ anew from the types.
+## Write schemas/, and the settings in the chart's schema, anew from the types.
 schemas:
 	WEIR_WRITE_SCHEMAS=1 cargo test --locked --lib document::schemas
+	WEIR_WRITE_SCHEMAS=1 cargo test --locked --test it the_schema_of_the_values
 
 ## Cost per event of each step and of the whole, with a real Kafka; prints ratios, asserts nothing.
 bench: install

@@ -19,6 +19,7 @@ use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -33,7 +34,7 @@ use crate::telemetry::metrics::{self, expose};
 use crate::unit::SecretRef;
 
 /// The settings of the admin port.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where the token stands that `/api` asks for (`Authorization: Bearer`). Needed when the port

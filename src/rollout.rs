@@ -19,6 +19,7 @@ pub mod store;
 use std::path::Path;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::Delivery;
@@ -37,7 +38,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::unit::TimeSpan;
 
 /// How documents go live.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How often everything is looked at again without a nudge, give or take 30 %.

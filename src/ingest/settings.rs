@@ -1,12 +1,13 @@
 //! The settings of the data port: what the process may spend on it, and how long it waits.
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::{SecretRef, Size, TimeSpan};
 
 /// The settings of the data port.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Threads that serve connections; 0 is one for each core.
@@ -24,6 +25,7 @@ pub struct Settings {
     /// How long requests may go on after the port has stopped accepting.
     pub drain: TimeSpan,
     /// Proxies: whose word about the client's address is taken (`10.0.0.0/8`).
+    #[schemars(with = "Vec<String>")]
     pub trusted: Vec<IpNet>,
     /// Whether every connection begins with a PROXY protocol v2 header.
     pub proxy_protocol: bool,

@@ -5,13 +5,14 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::secret::Secret;
 use crate::unit::TimeSpan;
 
 /// Where Nacos is, and which documents there are meant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Its address, `http://nacos:8848`; several of one cluster are separated by commas. Without a
@@ -49,7 +50,7 @@ impl Default for Settings {
 }
 
 /// A password as it was given. Never printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Password(String);
 

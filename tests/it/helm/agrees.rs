@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
+use weir::settings::Settings;
 
 use super::tools;
 use super::tools::{Chart, NEWEST, chart, charts, folder};
@@ -172,6 +174,54 @@ fn the_grace_period_is_the_sum_of_the_deadlines_of_a_stop() {
     let longer = longer.object("StatefulSet", "weir");
     let grace = &longer["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
     assert_eq!(grace.as_u64().unwrap(), 30 + 60 + own + 5);
+}
+
+/// The schema of the settings as the schema of the values has it: in one piece, without defaults,
+/// because one of them is the host's name.
+fn schema_of_settings() -> Value {
+    let whole = |settings: &mut SchemaSettings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    };
+    let generator = SchemaSettings::draft07().with(whole).into_generator();
+    let mut schema = generator.into_root_schema_for::<Settings>().to_value();
+    without(&mut schema, &["default", "title", "examples", "writeOnly"]);
+    schema
+}
+
+/// Takes away what a schema says beside what it refuses.
+fn without(schema: &mut Value, keywords: &[&str]) {
+    match schema {
+        Value::Object(members) => {
+            members.retain(|name, _| !keywords.contains(&name.as_str()));
+            members
+                .values_mut()
+                .for_each(|member| without(member, keywords));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| without(item, keywords)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_of_the_values_knows_the_settings_of_the_program() {
+    let file = folder().join("values.schema.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let generated = schema_of_settings();
+    if std::env::var_os("WEIR_WRITE_SCHEMAS").is_some() {
+        let (before, rest) = text.split_once("    \"settings\": ").unwrap();
+        let (_, after) = rest.split_once(",\n    \"documents\": ").unwrap();
+        let settings = serde_json::to_string_pretty(&generated).unwrap();
+        let settings = settings.replace('\n', "\n    ");
+        let text = format!("{before}    \"settings\": {settings},\n    \"documents\": {after}");
+        fs::write(&file, text).unwrap();
+        return;
+    }
+    assert_eq!(
+        schema["properties"]["settings"], generated,
+        "run `make schemas`"
+    );
 }
 
 /// The names under which the program exposes its metrics.

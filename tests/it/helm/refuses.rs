@@ -84,6 +84,15 @@ const WRONG: &[(&str, &str)] = &[
         "settings.nacos.url is set by the chart: set nacos.url",
     ),
     ("settings.nacos=\"http://nacos\"", "/settings/nacos"),
+    // Settings that the program does not have.
+    (
+        "settings.data_port={\"max_connection\":1}",
+        "additional properties 'max_connection' not allowed",
+    ),
+    (
+        "settings.records_in_flight=\"512 MB\"",
+        "/settings/records_in_flight",
+    ),
     // What the chart derives.
     (
         "settings.listen=\"0.0.0.0:1\"",
@@ -101,15 +110,6 @@ const WRONG: &[(&str, &str)] = &[
         "settings.admin_port.token=\"env:T\"",
         "set admin.existingSecret",
     ),
-    // Parts that need one another.
-    (
-        "serviceMonitor.enabled=true",
-        "name Prometheus' pods in networkPolicy.adminFrom",
-    ),
-    ("prometheusRule.enabled=true", "turn serviceMonitor on too"),
-    (
-        "autoscaling={\"enabled\":true,\"minReplicas\":12}",
-        "give at least as many as most",
     // What would stand twice.
     (
         "labels={\"app.kubernetes.io/component\":\"edge\"}",
@@ -123,6 +123,15 @@ const WRONG: &[(&str, &str)] = &[
         "podAnnotations={\"checksum/settings\":\"0\"}",
         "podAnnotations names checksum/settings",
     ),
+    // Parts that need one another.
+    (
+        "serviceMonitor.enabled=true",
+        "name Prometheus' pods in networkPolicy.adminFrom",
+    ),
+    ("prometheusRule.enabled=true", "turn serviceMonitor on too"),
+    (
+        "autoscaling={\"enabled\":true,\"minReplicas\":12}",
+        "give at least as many as most",
     ),
     (
         "autoscaling={\"enabled\":true,\"x\":1}",
@@ -146,15 +155,6 @@ fn one_wrong_value_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_login_to_nacos_beside_documents_from_files_is_refused() {
-    let both = chart("files").set("nacos.existingSecret=\"nacos\"");
-    let output = both.helm(&["template", "weir"], NEWEST);
-    assert!(!output.status.success());
-    let errors = errors(&output);
-    assert!(
-        errors.contains("does not read Nacos: take one of the two away"),
-        "{errors}"
-#[test]
 fn a_label_of_every_object_that_pods_have_too_is_refused() {
     let both = Chart::default().set(r#"labels={"team":"data"}"#);
     let output = both
@@ -168,5 +168,14 @@ fn a_label_of_every_object_that_pods_have_too_is_refused() {
     );
 }
 
+#[test]
+fn a_login_to_nacos_beside_documents_from_files_is_refused() {
+    let both = chart("files").set("nacos.existingSecret=\"nacos\"");
+    let output = both.helm(&["template", "weir"], NEWEST);
+    assert!(!output.status.success());
+    let errors = errors(&output);
+    assert!(
+        errors.contains("does not read Nacos: take one of the two away"),
+        "{errors}"
     );
 }
