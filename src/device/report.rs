@@ -1,5 +1,5 @@
 //! Records about devices, for topics of their own: whose device could not be looked up, so that
-//! `weir reattribute` can tell later which one it is, and whose identifiers lead to different devices.
+//! it can be corrected later, and whose identifiers lead to different devices.
 //!
 //! ```json
 //! {"kind":"degraded","id":"01J…-7","repo":"tracking","received":"2025-06-15T15:06:40.5Z",
@@ -7,8 +7,8 @@
 //!  "identifiers":[{"type":"oaid","key":"0a1b…"},{"type":"imei","key":"77c2…","device":"1f3d…"}]}
 //! ```
 //! One for each device of a request. Identifiers are told by their keys in the map, which need the
-//! secret to be made, never in clear: `weir reattribute` needs no more, and a reader of the topic
-//! learns no identifier. `device` of an identifier is where it leads, if that is known.
+//! secret to be made, never in clear: a reader of the topic learns no identifier. They are all that
+//! a look-up needs. `device` of an identifier is where it leads, if that is known.
 
 use jiff::Timestamp;
 use serde::Serialize;

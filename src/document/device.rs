@@ -37,8 +37,8 @@ pub struct DeviceForm {
     pub invalid: Vec<String>,
     /// What becomes of events while the device map cannot be asked (default `degrade`).
     pub when_unavailable: Option<WhenUnavailableForm>,
-    /// Where it is told, by digests, which devices could not be looked up: `weir reattribute`
-    /// corrects them later. Without it, what was given meanwhile stays.
+    /// Where it is told, by digests, which devices could not be looked up, so that they can be
+    /// corrected later. Without it, nothing tells which they were.
     pub reattribution: Option<SideForm>,
     /// Where it is told, by digests, which identifiers lead to different devices.
     pub conflicts: Option<SideForm>,
