@@ -26,6 +26,7 @@ pub use crate::center::nacos::settings::{Password, Settings};
 
 use crate::center::nacos::http::{Http, Request};
 use crate::center::nacos::login::Login;
+use crate::center::nacos::publish::again_if_failed;
 use crate::center::nacos::settings::Credentials;
 use crate::unit::Size;
 
@@ -171,6 +172,10 @@ impl Nacos {
 
     /// Deletes a document; done also if it was missing.
     pub async fn delete(&self, data_id: &str) -> Result<(), Error> {
+        again_if_failed(|| self.try_to_delete(data_id)).await.0
+    }
+
+    async fn try_to_delete(&self, data_id: &str) -> Result<(), Error> {
         let attempt = || format!("delete {data_id}");
         let asked = self.ask(attempt, |version| {
             let parameters = self.place(version, data_id);
@@ -249,6 +254,10 @@ impl Nacos {
 
     /// Creates the namespace. True if it was not there.
     pub async fn create_namespace(&self) -> Result<bool, Error> {
+        again_if_failed(|| self.try_to_create_namespace()).await.0
+    }
+
+    async fn try_to_create_namespace(&self) -> Result<bool, Error> {
         if self.has_namespace().await? {
             return Ok(false);
         }

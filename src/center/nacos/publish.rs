@@ -9,10 +9,12 @@ use tokio::time::sleep;
 use crate::center::nacos::error::{Error, Kind};
 use crate::center::nacos::http::Request;
 use crate::center::nacos::{LARGEST, Nacos, Version, reply, write_path};
+use crate::telemetry::clock;
 
-/// How often a publish is tried again at which the server failed.
-const RETRIES: usize = 3;
-const PAUSE: Duration = Duration::from_millis(300);
+/// How often a write is tried again at which the server failed.
+const RETRIES: u32 = 4;
+/// Before the first of them, give or take a half; it doubles each time.
+const PAUSE: Duration = Duration::from_millis(200);
 /// Fits no content: a compare-and-swap with it only inserts.
 const NO_CONTENT: &str = "00000000000000000000000000000000";
 
@@ -44,16 +46,8 @@ impl Nacos {
         if content.len() as u64 > LARGEST.get() {
             return Err(self.error(|| attempt(data_id), Kind::TooLarge(LARGEST)));
         }
-        let mut failed = 0;
-        let published = loop {
-            match self.try_to_publish(data_id, content, &base).await {
-                Err(error) if is_failure(&error) && failed < RETRIES => {
-                    failed += 1;
-                    sleep(PAUSE).await;
-                }
-                published => break published,
-            }
-        };
+        let published = again_if_failed(|| self.try_to_publish(data_id, content, &base));
+        let (published, failed) = published.await;
         match published {
             Ok(Version::V2) if base == Base::Absent => self.stands(data_id, content).await,
             // The one that failed may have been done.
@@ -101,6 +95,30 @@ impl Nacos {
 
 fn attempt(data_id: &str) -> String {
     format!("publish {data_id}")
+}
+
+/// Tries again what the server failed to do; says also how often that was.
+pub(super) async fn again_if_failed<T, F>(attempt: impl Fn() -> F) -> (Result<T, Error>, u32)
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut failed = 0;
+    loop {
+        match attempt().await {
+            Err(error) if is_failure(&error) && failed < RETRIES => {
+                sleep(pause(failed)).await;
+                failed += 1;
+            }
+            done => return (done, failed),
+        }
+    }
+}
+
+/// Those who write at the same moment must not do so again: the clock's nanoseconds tell them apart.
+fn pause(failed: u32) -> Duration {
+    let nanos = clock::timestamp().subsec_nanosecond().unsigned_abs();
+    let jitter = f64::from(nanos % 1_000_000) / 1e6;
+    PAUSE.mul_f64(f64::from(1_u32 << failed) * (0.5 + jitter))
 }
 
 const fn is_failure(error: &Error) -> bool {
