@@ -52,6 +52,7 @@ impl Arguments {
         Ok(Instances {
             client: Client::builder()
                 .timeout(WITHIN)
+                .no_proxy()
                 .build()
                 .context("make an HTTP client")?,
             urls: self.admin.iter().map(whole).collect(),

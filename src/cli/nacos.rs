@@ -15,9 +15,10 @@ use crate::document::switches;
 use crate::rollout::release::timeline::{At, Past, Walk};
 use crate::rollout::release::{Standing, Stood, read_index};
 use crate::telemetry::clock;
+use crate::unit::TimeSpan;
 
 /// Where Nacos is. The password comes from `WEIR_NACOS_PASSWORD` or `WEIR_NACOS_PASSWORD_FILE`, the
-/// name from `WEIR_NACOS_USERNAME`.
+/// name from `WEIR_NACOS_USERNAME`, and how long one call may take from `WEIR_NACOS_DEADLINE`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Nacos")]
 #[group(id = "of nacos")]
@@ -50,12 +51,18 @@ impl Arguments {
         if self.namespace.as_deref().unwrap_or_default().is_empty() {
             return Err(missing("namespace", "--namespace NAME", "WEIR_NAMESPACE").into());
         }
-        Ok(Nacos::connect(&self.settings())?)
+        Ok(Nacos::connect(&self.settings()?)?)
     }
 
-    fn settings(&self) -> Settings {
+    fn settings(&self) -> anyhow::Result<Settings> {
         let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-        Settings {
+        let default = Settings::default();
+        let deadline = match variable("WEIR_NACOS_DEADLINE") {
+            Some(text) => TimeSpan::parse(&text)
+                .map_err(|error| Usage(format!("WEIR_NACOS_DEADLINE is `{text}`: {error}")))?,
+            None => default.deadline,
+        };
+        Ok(Settings {
             url: self.nacos.clone(),
             namespace: self.namespace.clone(),
             group: self.group.clone(),
@@ -63,8 +70,8 @@ impl Arguments {
             username_file: variable("WEIR_NACOS_USERNAME_FILE").map(Into::into),
             password: variable("WEIR_NACOS_PASSWORD").map(|text| Password::new(&text)),
             password_file: variable("WEIR_NACOS_PASSWORD_FILE").map(Into::into),
-            ..Settings::default()
-        }
+            deadline,
+        })
     }
 }
 

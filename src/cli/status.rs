@@ -69,9 +69,11 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<ExitC
         Output::Json => print_json(&report)?,
         Output::Human => print(&told::report(&report))?,
     }
-    Ok(match (report.reached, report.ok) {
-        (Some(false), _) => ExitCode::from(LATE),
-        (_, ok) => ExitCode::from(u8::from(!ok)),
+    Ok(match report.reached {
+        // What was waited for has come; the report says what else could not be seen.
+        Some(true) => ExitCode::SUCCESS,
+        Some(false) => ExitCode::from(LATE),
+        None => ExitCode::from(u8::from(!report.ok)),
     })
 }
 

@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::harness::documents::Documents;
-use crate::harness::gateway::command;
+use crate::harness::gateway::{Gateway, command};
 
 fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
@@ -130,4 +130,56 @@ fn check_warns_of_a_table_that_cannot_be_loaded_here() {
     assert_eq!(warning["pointer"], "/ip/files");
     let message = warning["message"].as_str().unwrap();
     assert!(message.contains("geo-v6.csv"), "{message}");
+}
+
+#[test]
+fn a_deadline_that_cannot_be_read_is_wrong_usage() {
+    let output = command()
+        .args([
+            "history",
+            "--nacos",
+            "http://127.0.0.1:1",
+            "--namespace",
+            "none",
+        ])
+        .env("WEIR_NACOS_DEADLINE", "soon")
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("WEIR_NACOS_DEADLINE"), "{error}");
+    assert!(error.contains("`30 s`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_waited_for_and_came_is_a_success_though_nacos_is_away() {
+    let documents = Documents::empty()
+        .with(
+            "weir.producers.yaml",
+            "version: 1\nproducers: { files: { file: { folder: files } } }\n",
+        )
+        .with(
+            "weir.repo.events.yaml",
+            "version: 1\nroute: [ { otherwise: { producer: files, topic: events } } ]\n",
+        );
+    let gateway = Gateway::start(documents).await;
+    let set = gateway.revision().await.set().to_owned();
+    let mut status = command();
+    status
+        .args(["status", "--output", "json", "--wait", &set])
+        .args(["--admin", &gateway.admin_url("")])
+        .args(["--nacos", "http://127.0.0.1:1", "--namespace", "none"])
+        // Neither Nacos nor instances are asked through one.
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("http_proxy", "http://127.0.0.1:1");
+    let output = tokio::task::spawn_blocking(move || status.output().unwrap());
+    let output = output.await.unwrap();
+    let report = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    assert_eq!(
+        (&report["reached"], &report["ok"]),
+        (&true.into(), &false.into())
+    );
+    let error = report["nacos"]["error"].as_str().unwrap();
+    assert!(error.contains("no connection"), "{error}");
 }
