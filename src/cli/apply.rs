@@ -4,18 +4,18 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use serde::Serialize;
 
-use crate::center::directory;
 use crate::center::nacos::{Base, Nacos};
-use crate::cli::release::{Done, Why, carry_out, put_floating};
+use crate::cli::check::Checked;
+use crate::cli::release::{Done, Why, carry_out, put_all, put_floating};
 use crate::cli::{Output, check, nacos, print, print_json};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::digest::{Content, DataId};
 use crate::document::index::{IndexForm, ReleaseForm};
 use crate::document::set::{Compilation, INDEX, SWITCHES, Set};
-use crate::rollout::release::{self, Choice, Release, Standing, Wanted, Which, read_index};
+use crate::rollout::release::{self, Choice, Plan, Release, Standing, Wanted, Which, read_index};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -49,6 +49,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Default, Serialize)]
 struct Report {
+    /// Whether everything that was asked for was done.
     ok: bool,
     dry_run: bool,
     /// The digest of the set that stood before.
@@ -83,15 +84,16 @@ struct Compiled {
 }
 
 async fn apply(arguments: &Arguments, folder: &Path, nacos: &Nacos) -> anyhow::Result<Report> {
-    let mut compilation = check::compile(folder)?;
+    let mut checked = check::compile(folder)?;
+    let compilation = &mut checked.compilation;
     let failed = compilation.diagnostics.iter().any(Diagnostic::is_error);
     let Some(set) = compilation.set.take().filter(|_| !failed) else {
         return Ok(Report {
-            diagnostics: compilation.diagnostics,
+            diagnostics: checked.compilation.diagnostics,
             ..Report::default()
         });
     };
-    let compiled = compiled(arguments, folder, set, compilation)?;
+    let compiled = compiled(arguments, set, checked)?;
     let digest = compiled.set.digest.to_string();
     let release = match arguments.dry_run {
         true => arguments.why.unsaid(&digest),
@@ -107,42 +109,66 @@ async fn apply(arguments: &Arguments, folder: &Path, nacos: &Nacos) -> anyhow::R
         ok: true,
         dry_run: arguments.dry_run,
         previous,
-        unchanged: plan.is_none(),
         ..Report::default()
     };
-    report.done.set = digest;
-    report.done.version = standing.form().map_or(0, |form| form.version);
-    if let Some(plan) = &plan {
-        report.done = match arguments.dry_run {
-            true => would_write(plan),
-            false => carry_out(nacos, plan).await?,
-        };
+    match &plan {
+        Plan::Release(plan) if arguments.dry_run => report.done = would_write(plan),
+        Plan::Release(plan) => report.done = carry_out(nacos, plan).await?,
+        Plan::Stands(contents) => {
+            report.done.set = digest;
+            report.done.version = standing.form().map_or(0, |form| form.version);
+            report.done.written = put_all(nacos, contents, arguments.dry_run).await?;
+            report.unchanged = report.done.written.is_empty();
+        }
     }
-    compiled
-        .publish_switches(arguments, nacos, &mut report)
-        .await?;
-    report.diagnostics = compiled.finish(nacos).await?;
+    // The release is live: what goes wrong from here on is told with it.
+    let switches = compiled.publish_switches(arguments, nacos, &mut report);
+    if let Err(error) = switches.await {
+        report.ok = !arguments.switches;
+        let note = format!("the switches were not published: {error:#}");
+        report.done.notes.push(note);
+    }
+    match compiled.finish(nacos).await {
+        Ok(found) => report.diagnostics = found,
+        Err(error) => {
+            let note = format!("the switches in Nacos were not looked at: {error:#}");
+            report.done.notes.push(note);
+        }
+    }
     Ok(report)
 }
 
 /// An empty set in an empty namespace.
 async fn init(arguments: &Arguments, nacos: &Nacos) -> anyhow::Result<Report> {
-    let made = nacos.create_namespace().await?;
+    let made = match arguments.dry_run {
+        true => !nacos.has_namespace().await?,
+        false => nacos.create_namespace().await?,
+    };
     let standing = nacos::standing(nacos, |_| Vec::new()).await?;
     let mut report = Report {
         ok: true,
+        dry_run: arguments.dry_run,
         unchanged: standing.index.is_some(),
         ..Report::default()
     };
     if made {
-        let note = format!("the namespace {} was made", nacos.namespace());
+        let verb = if arguments.dry_run { "would be" } else { "was" };
+        let note = format!("the namespace {} {verb} made", nacos.namespace());
         report.done.notes.push(note);
     }
     if standing.index.is_none() {
         let index = release::back::nothing();
         let digest = release::digest(&index, |_| None);
-        let release = arguments.why.form(digest.as_str(), None)?;
-        let done = carry_out(nacos, &first(index, digest, release)).await?;
+        let done = match arguments.dry_run {
+            true => {
+                let release = arguments.why.unsaid(digest.as_str());
+                would_write(&first(index, digest, release))
+            }
+            false => {
+                let release = arguments.why.form(digest.as_str(), None)?;
+                carry_out(nacos, &first(index, digest, release)).await?
+            }
+        };
         report.done = Done {
             notes: report.done.notes,
             ..done
@@ -168,15 +194,9 @@ fn first(
     }
 }
 
-fn compiled(
-    arguments: &Arguments,
-    folder: &Path,
-    set: Set,
-    compilation: Compilation,
-) -> anyhow::Result<Compiled> {
-    let contents = directory::read(folder)?;
-    let mut contents: std::collections::BTreeMap<_, _> = check::documents(&contents)
-        .into_iter()
+fn compiled(arguments: &Arguments, set: Set, checked: Checked) -> anyhow::Result<Compiled> {
+    let documents = checked.documents.into_iter();
+    let mut contents: std::collections::BTreeMap<_, _> = documents
         .filter_map(|(id, content)| Some((id, content.ok()?)))
         .collect();
     let switches = set
@@ -187,7 +207,7 @@ fn compiled(
     let (index, choice) = match contents.remove(INDEX) {
         Some(content) => {
             let index = read_index(&content)
-                .map_err(|_| anyhow::anyhow!("the index changed while it was read"))?;
+                .map_err(|problems| anyhow!("{INDEX} is wrong: {problems:?}"))?;
             (index, arguments.choice(Which::None))
         }
         None => {
@@ -205,7 +225,7 @@ fn compiled(
         wanted: Wanted { index, contents },
         switches,
         choice,
-        compilation,
+        compilation: checked.compilation,
     })
 }
 
@@ -336,7 +356,7 @@ fn would_write(release: &Release) -> Done {
 
 fn told(report: &Report) -> String {
     let mut lines: Vec<_> = report.diagnostics.iter().map(ToString::to_string).collect();
-    if !report.ok {
+    if !report.ok && report.done.set.is_empty() {
         lines.push("nothing was written: the documents do not compile".to_owned());
         return lines.join("\n");
     }

@@ -49,8 +49,15 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<ExitC
     })
 }
 
+/// A directory that was compiled.
+pub(super) struct Checked {
+    /// What was read, once: its files may have changed since.
+    pub(super) documents: BTreeMap<DataId, Result<Content, String>>,
+    pub(super) compilation: Compilation,
+}
+
 /// Documents as the compiler takes them.
-pub(super) fn documents(contents: &Contents) -> BTreeMap<DataId, Result<Content, String>> {
+fn documents(contents: &Contents) -> BTreeMap<DataId, Result<Content, String>> {
     let document = |(name, content): (&String, &Result<String, Unreadable>)| {
         let content = content.as_ref().map(|text| Content::new(text.as_str()));
         (
@@ -62,7 +69,7 @@ pub(super) fn documents(contents: &Contents) -> BTreeMap<DataId, Result<Content,
 }
 
 /// Compiles a directory as it would be compiled at a start.
-pub(super) fn compile(folder: &Path) -> anyhow::Result<Compilation> {
+pub(super) fn compile(folder: &Path) -> anyhow::Result<Checked> {
     let contents = directory::read(folder)?;
     anyhow::ensure!(
         !contents.is_empty(),
@@ -78,7 +85,10 @@ pub(super) fn compile(folder: &Path) -> anyhow::Result<Compilation> {
     });
     check_switches(&documents, &mut compilation);
     check_tables(folder, &mut compilation);
-    Ok(compilation)
+    Ok(Checked {
+        documents,
+        compilation,
+    })
 }
 
 fn check(path: &Path) -> anyhow::Result<Report> {
@@ -94,7 +104,7 @@ fn check(path: &Path) -> anyhow::Result<Report> {
     } else {
         (path, None)
     };
-    let compilation = compile(folder)?;
+    let compilation = compile(folder)?.compilation;
     let of_document = |found: &Diagnostic| only.is_none_or(|only| found.document == only);
     let diagnostics: Vec<_> = compilation
         .diagnostics

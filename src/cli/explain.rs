@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<ExitC
 }
 
 fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
-    let compilation = check::compile(&arguments.documents)?;
+    let compilation = check::compile(&arguments.documents)?.compilation;
     let Some(set) = compilation.set else {
         let errors = compilation
             .diagnostics

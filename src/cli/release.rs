@@ -1,6 +1,8 @@
 //! Carrying a release out: contents first, then the index by compare-and-swap, which is the release;
 //! then what floats. Nothing before the swap is read by any instance.
 
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -12,7 +14,7 @@ use serde::Serialize;
 use crate::center::nacos::{Base, Nacos};
 use crate::cli::Usage;
 use crate::cli::nacos::stood;
-use crate::document::digest::DataId;
+use crate::document::digest::{Content, DataId};
 use crate::document::index::{IndexForm, ReleaseForm};
 use crate::document::set::INDEX;
 use crate::rollout::release::Release;
@@ -146,14 +148,7 @@ pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Resul
         set: release.digest.to_string(),
         ..Done::default()
     };
-    for (id, content) in &release.addressed {
-        if put_addressed(nacos, id, content).await? {
-            done.written.push(id.to_string());
-        }
-    }
-    for (id, content) in &release.addressed {
-        until_seen(nacos, id.as_str(), &content.text).await?;
-    }
+    done.written = put_all(nacos, &release.addressed, false).await?;
     let mut text = release.index.to_yaml();
     swap(nacos, &text, release.base.clone()).await?;
     done.version = release.index.version;
@@ -182,12 +177,41 @@ pub(super) async fn carry_out(nacos: &Nacos, release: &Release) -> anyhow::Resul
     if let Err(error) = until_seen(nacos, INDEX, &text).await {
         done.notes.push(format!("{error:#}"));
     }
-    let stands = stood(nacos, INDEX).await?;
-    if stands.is_none_or(|stands| *stands.content.text != *text) {
-        done.notes
-            .push("the index has been changed again since".to_owned());
+    match stood(nacos, INDEX).await {
+        Ok(Some(stands)) if *stands.content.text == *text => {}
+        Ok(_) => done
+            .notes
+            .push("the index has been changed again since".to_owned()),
+        Err(error) => done
+            .notes
+            .push(format!("whether it still stands is not known: {error:#}")),
     }
     Ok(done)
+}
+
+/// Writes contents that are not there under dataIds of their own, and waits until instances can see
+/// them; says which those were.
+pub(super) async fn put_all(
+    nacos: &Nacos,
+    contents: &[(DataId, Content)],
+    dry_run: bool,
+) -> anyhow::Result<Vec<String>> {
+    let mut written = Vec::new();
+    for (id, content) in contents {
+        let is_missing = match dry_run {
+            true => stood(nacos, id.as_str()).await?.is_none(),
+            false => put_addressed(nacos, id, content).await?,
+        };
+        if is_missing {
+            written.push(id.to_string());
+        }
+    }
+    if !dry_run {
+        for (id, content) in contents {
+            until_seen(nacos, id.as_str(), &content.text).await?;
+        }
+    }
+    Ok(written)
 }
 
 /// Leaves the entry of a document as the first index has it.

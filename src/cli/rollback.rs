@@ -54,8 +54,12 @@ pub(super) struct FloatArguments {
 
 #[derive(Debug, Serialize)]
 struct Report {
+    /// Whether everything that was asked for was done.
     ok: bool,
     dry_run: bool,
+    /// Nothing was written: what it asks for does not compile.
+    #[serde(skip)]
+    refused: bool,
     /// The set that stood before.
     previous: Option<String>,
     #[serde(flatten)]
@@ -128,7 +132,12 @@ async fn roll_back(arguments: &Arguments, nacos: &Nacos) -> anyhow::Result<Repor
     );
     let mut report = report.await?;
     if arguments.switches && report.ok && !arguments.dry_run {
-        switches_back(nacos, &standing, &mut report.done).await?;
+        // The documents are back: what goes wrong from here on is told with that.
+        if let Err(error) = switches_back(nacos, &standing, &mut report.done).await {
+            report.ok = false;
+            let note = format!("the switches did not go back: {error:#}");
+            report.done.notes.push(note);
+        }
     }
     Ok(report)
 }
@@ -163,8 +172,8 @@ async fn release_checked(
     }
     let compilation = nacos::compile(nacos, &plan.index, &at_hand).await?;
     let diagnostics = compilation.diagnostics;
-    let wrong = diagnostics.iter().any(Diagnostic::is_error);
-    let done = if (wrong && !force) || dry_run {
+    let refused = diagnostics.iter().any(Diagnostic::is_error) && !force;
+    let done = if refused || dry_run {
         let contents = plan.addressed.iter().map(|(id, _)| id.to_string());
         Done {
             set: plan.digest.to_string(),
@@ -178,8 +187,9 @@ async fn release_checked(
         carry_out(nacos, plan).await?
     };
     Ok(Report {
-        ok: force || !wrong,
+        ok: !refused,
         dry_run,
+        refused,
         previous,
         done,
         diagnostics,
@@ -197,7 +207,7 @@ async fn switches_back(nacos: &Nacos, standing: &Standing, done: &mut Done) -> a
         .first()
         .filter(|row| row.operation != Operation::Insert)
     else {
-        bail!("no earlier switches are in the history; the documents were rolled back");
+        bail!("no earlier ones are in the history");
     };
     let before = nacos.history_content(&id, &newest.id).await?;
     let before = before.context("the earlier switches are gone from the history")?;
@@ -284,7 +294,7 @@ fn number(to: Option<&str>) -> Option<usize> {
 
 fn told(report: &Report) -> String {
     let mut lines: Vec<_> = report.diagnostics.iter().map(ToString::to_string).collect();
-    if !report.ok {
+    if report.refused {
         lines.push(
             "nothing was written: that set does not compile; --force goes there all the same"
                 .to_owned(),

@@ -87,6 +87,15 @@ pub struct Release {
     pub follow: Option<Follow>,
 }
 
+/// What people want, compared with what stands.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// The index stands already. So should these contents, which somebody may have deleted.
+    Stands(Vec<(DataId, Content)>),
+    /// It must be released.
+    Release(Box<Release>),
+}
+
 /// The second half of a release with floating entries.
 #[derive(Clone, Debug)]
 pub struct Follow {
@@ -144,13 +153,13 @@ impl Choice {
     }
 }
 
-/// The release of what people wrote; `None`: it stands already.
+/// The release of what people wrote, unless it stands already.
 pub fn plan(
     wanted: &Wanted,
     standing: &Standing,
     choice: &Choice,
     release: &ReleaseForm,
-) -> Result<Option<Release>, Error> {
+) -> Result<Plan, Error> {
     choice.check(&wanted.index)?;
     let mut planned = Planned::default();
     for entry in &wanted.index.documents {
@@ -174,9 +183,9 @@ pub fn plan(
     let (index, last) = (index(first), index(last));
     let stands = standing.form();
     if floating.is_empty() && stands.is_some_and(|stands| says_the_same(&stands, &last)) {
-        return Ok(None);
+        return Ok(Plan::Stands(addressed));
     }
-    Ok(Some(Release {
+    Ok(Plan::Release(Box::new(Release {
         digest: Digest::new(&release.of),
         addressed,
         index,
@@ -185,7 +194,7 @@ pub fn plan(
             documents: floating,
             index: last,
         }),
-    }))
+    })))
 }
 
 /// The entries of the two indexes, and the contents that they need.

@@ -4,7 +4,7 @@
 use std::process::{Output, Stdio};
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::documents::Documents;
 use crate::harness::faulty::Faulty;
@@ -25,7 +25,7 @@ fn documents(repo: &str) -> Documents {
     Documents::empty()
         .with(
             "weir.producers.yaml",
-            "version: 1\nproducers: { files: { file: { folder: files } } }\n",
+            "version: 1\nproducers: { files: { file: { folder: files, fsync: false } } }\n",
         )
         .with("weir.repo.events.yaml", repo)
 }
@@ -59,6 +59,8 @@ fn operator(space: &Space, by: &str, arguments: &[&str]) -> std::process::Comman
         .args(space.arguments())
         .args(["--output", "json"])
         .env("WEIR_BY", by)
+        // For a machine that is busy with other tests.
+        .env("WEIR_NACOS_DEADLINE", "20 s")
         .stdin(Stdio::null());
     command
 }
@@ -186,6 +188,61 @@ async fn a_bad_release_is_undone_by_one_command() {
     )
     .await;
     assert_eq!(forth.done()["set"], bad.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_of_the_first_index_writes_nothing() {
+    let space = Nacos::shared().space_without_namespace("dry");
+    let init = ["apply", "--init", "--reason", "x"];
+    let dry = [&init[..], &["--dry-run"]].concat();
+    let dry = weir(&space, "ann", &dry).await.done();
+    assert_eq!(dry["written"], json!([INDEX]));
+    assert_eq!(dry["dry_run"], true);
+    assert!(!space.client.has_namespace().await.unwrap());
+    assert_eq!(space.content(INDEX).await, None);
+    let done = weir(&space, "ann", &init).await.done();
+    assert_eq!(done["written"], dry["written"]);
+    assert!(space.client.has_namespace().await.unwrap());
+    assert!(space.content(INDEX).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pinned_content_that_was_deleted_comes_back_by_applying_again() {
+    let space = Nacos::shared().space_without_namespace("repaired");
+    let folder = documents(GOOD);
+    let set = apply(&space, "ann", &folder, &["--init"]).await;
+    let found = status_of(&space).await;
+    let found = found["documents"].as_array().unwrap();
+    let pinned = found.iter().find(|each| each["kind"] == "repo").unwrap();
+    let pinned = pinned["data_id"].as_str().unwrap();
+    space.delete(pinned).await;
+
+    let again = ["apply", folder.path().to_str().unwrap(), "--reason", "x"];
+    let dry = [&again[..], &["--dry-run"]].concat();
+    let written = json!([pinned]);
+    for arguments in [&dry[..], &again] {
+        let said = weir(&space, "bob", arguments).await.done();
+        assert_eq!(
+            (&said["written"], &said["unchanged"]),
+            (&written, &false.into())
+        );
+        assert_eq!(said["set"], set.as_str());
+    }
+    assert_eq!(space.content(pinned).await.as_deref(), Some(GOOD));
+    let gateway = serve(&space);
+    gateway.until_ready().await;
+    assert_eq!(taken(&gateway).await, 2);
+    let nothing = weir(&space, "bob", &again).await.done();
+    assert_eq!(
+        (&nothing["written"], &nothing["unchanged"]),
+        (&json!([]), &true.into())
+    );
+}
+
+/// What stands in Nacos.
+async fn status_of(space: &Space) -> Value {
+    let status = weir(space, "ann", &["status"]).await.done();
+    status["nacos"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use tokio::time::{sleep, timeout};
 
-use crate::center::nacos::{Base, Error, Nacos};
+use crate::center::nacos::{Base, Error, Kind, Nacos};
 use crate::cli::nacos::stood;
 use crate::cli::release::Lost;
 use crate::document::digest::{Content, DataId};
@@ -24,13 +24,26 @@ pub(super) async fn swap(nacos: &Nacos, text: &str, base: Base) -> anyhow::Resul
     match publish(nacos, INDEX, text, base).await {
         Ok(()) => Ok(()),
         Err(error) if error.is_conflict() => {
-            let stands = stood(nacos, INDEX).await?;
+            let stands = stood(nacos, INDEX).await;
+            let stands = stands
+                .context("somebody moved the index, and nobody knows who: see `weir status`")?;
             let form = stands.and_then(|stood| read_index(&stood.content).ok());
             let winner = form.and_then(|form| form.release);
             Err(Lost { winner }.into())
         }
+        Err(error) if is_unknown(&error) => Err(anyhow::Error::new(error).context(
+            "nobody knows whether the index was moved; it may be live: see `weir status`",
+        )),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the write may have been done, or may still be.
+const fn is_unknown(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        Kind::Unreachable(_) | Kind::Silent(_) | Kind::Failed { status: 500.., .. }
+    )
 }
 
 /// Writes a content under a dataId that is its own; true if it was not there.
@@ -91,12 +104,18 @@ async fn publish(nacos: &Nacos, id: &str, text: &str, base: Base) -> Result<(), 
     loop {
         let error = match nacos.publish(id, text, base.clone()).await {
             Err(error) if error.is_outage() && tries < TRIES => error,
+            // One that was given up on may have been done since, and have won over this one.
+            Err(error) if error.is_conflict() && tries > 0 => error,
             published => return published,
         };
         sleep(LOOK_EVERY).await;
-        let stands = nacos.read_latest(id).await.map_err(|_| error)?;
+        let lost = error.is_conflict();
+        let stands = nacos.read_latest(id).await.map_err(|_| error.clone())?;
         if stands.is_some_and(|stands| stands.content == text) {
             return Ok(());
+        }
+        if lost {
+            return Err(error);
         }
         tries += 1;
     }
