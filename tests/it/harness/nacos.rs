@@ -3,6 +3,7 @@
 //! that disturb it, one after the other. The script watches this process and stops all of them when it
 //! ends, however it ends.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{OnceLock, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard};
-use weir::center::nacos::{Base, Error, Kind, Nacos as Client, Password, Row, Settings};
+use weir::center::nacos::{Base, Error, Nacos as Client, Operation, Password, Row, Settings};
 use weir::unit::TimeSpan;
 
 use super::documents::Documents;
@@ -163,15 +164,19 @@ impl Nacos {
         }
     }
 
-    /// Connections that clients have to its port for notices.
-    pub(crate) fn notice_connections(&self) -> usize {
+    /// Connections that clients have to its port for notices, by the clients' own ports.
+    pub(crate) fn notice_connections(&self) -> BTreeSet<String> {
         let wanted = format!(":{:04X} 01 ", self.port + 1000);
         let table = fs::read_to_string("/proc/net/tcp").unwrap();
-        let remote = table.lines().filter(|line| {
+        let local = table.lines().filter_map(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
-            fields.len() > 3 && format!("{} {} ", fields[2], fields[3]).ends_with(&wanted)
+            let [_, local, remote, state, ..] = fields[..] else {
+                return None;
+            };
+            let is_one = format!("{remote} {state} ").ends_with(&wanted);
+            is_one.then(|| local.to_owned())
         });
-        remote.count()
+        local.collect()
     }
 
     pub(crate) fn kill(&self) {
@@ -220,13 +225,34 @@ impl Space {
         ["--nacos", &self.url, "--namespace", &self.name].map(str::to_owned)
     }
 
-    /// Publishes whatever is there, as the console does when people press "publish". The embedded
-    /// database fails where two insert at the same moment and the machine is slow; people try again.
+    /// Publishes whatever is there, as the console does when people press "publish", and waits until
+    /// clients are given it, or what somebody else has published over it. That lags behind a write,
+    /// for each document by itself: an instance could read an index before what it names.
     pub(crate) async fn publish(&self, data_id: &str, content: &str) {
+        self.publish_unseen(data_id, content).await;
+        eventually(60, "clients are given what was published", || async {
+            if self.client.read(data_id).await.ok()?.as_deref() == Some(content) {
+                return Some(());
+            }
+            let latest = self.client.read_latest(data_id).await.ok()?;
+            latest
+                .is_none_or(|latest| latest.content != content)
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// Publishes whatever is there, and does not wait until clients are given it. The embedded
+    /// database fails where two insert at the same moment and the machine is slow, and a server that
+    /// was just started may not take it yet; people try again.
+    pub(crate) async fn publish_unseen(&self, data_id: &str, content: &str) {
         eventually(60, "Nacos takes a document", || async {
             match self.client.publish(data_id, content, Base::Any).await {
                 Ok(()) => Some(()),
-                Err(error) if matches!(error.kind, Kind::Failed { status: 500, .. }) => None,
+                Err(error) if error.is_outage() => {
+                    println!("once more: {error}");
+                    None
+                }
                 Err(error) => panic!("{error}"),
             }
         })
@@ -285,15 +311,21 @@ impl Space {
             ("groupName", "WEIR".to_owned()),
             ("dataId", data_id.to_owned()),
         ];
-        let request = if row.operation == weir::center::nacos::Operation::Insert {
-            http.delete(url).query(&form)
-        } else {
+        let deletes = row.operation == Operation::Insert;
+        if !deletes {
             let content = self.client.history_content(data_id, &row.id).await.unwrap();
             form.push(("content", content.unwrap()));
             form.push(("type", "yaml".to_owned()));
-            http.post(url).form(&form)
-        };
-        let reply = http::send(request).await;
+        }
+        let reply = eventually(60, "Nacos rolls back", || async {
+            let request = match deletes {
+                true => http.delete(&url).query(&form),
+                false => http.post(&url).form(&form),
+            };
+            let reply = http::send(request).await;
+            (reply.status != 500).then_some(reply)
+        })
+        .await;
         assert_eq!(reply.status, 200, "{reply:?}");
         assert_eq!(reply.json()["code"], 0, "{reply:?}");
     }
