@@ -6,7 +6,7 @@ use crate::harness::soak;
 use crate::restarts::{repo, serves};
 
 const REPOS: usize = 1000;
-const FILES: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
+const FILES: &str = "version: 1\nproducers: { files: { file: { folder: files, fsync: false } } }\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_one_repo_of_a_thousand_compiles_one() {

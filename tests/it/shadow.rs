@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::harness::documents::Documents;
 use crate::harness::gateway::Gateway;
 
-const PRODUCERS: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
+const PRODUCERS: &str =
+    "version: 1\nproducers: { files: { file: { folder: files, fsync: false } } }\n";
 const CATALOG: &str = r"
 version: 1
 properties: { price: { type: float }, phone: { type: int, personal: hash } }
