@@ -98,9 +98,12 @@ impl Revision {
 
     /// The repo that a URL path is mapped to.
     pub fn mapped(&self, path: &str) -> Found<'_> {
-        self.paths
-            .find(path)
-            .map_or(Found::Nothing, |name| self.repo(name.as_str()))
+        match self.paths.find(path) {
+            Some(name) => self.repo(name.as_str()),
+            // Which paths are mapped is not known yet: clients drop what gets a 404.
+            None if !self.serving => Found::NoDocument,
+            None => Found::Nothing,
+        }
     }
 }
 
@@ -147,5 +150,18 @@ impl Live {
     /// Makes a revision live and gives back the one before.
     pub fn replace(&self, revision: Arc<Revision>) -> Arc<Revision> {
         self.revision.swap(revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_the_first_revision_no_name_and_no_path_is_unknown() {
+        let live = Live::default();
+        let revision = live.current();
+        assert!(matches!(revision.repo("a"), Found::NoDocument));
+        assert!(matches!(revision.mapped("/v1/track"), Found::NoDocument));
     }
 }
