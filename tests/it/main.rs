@@ -23,6 +23,7 @@ mod corpus;
 mod corpus_stays;
 mod examples;
 mod examples_kafka;
+mod guides;
 mod harness;
 mod helm;
 mod image;
