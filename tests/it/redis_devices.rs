@@ -583,6 +583,37 @@ async fn keys_that_move_to_another_node_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_on_the_way_to_another_node_are_claimed_and_counted_there() {
+    let redis = Redis::cluster("on-the-way");
+    redis.leave_slots_on_the_way();
+    let gateway = start(documents(&redis.nodes(), PATIENT)).await;
+    // The imei leads to a device first, and then strangers.
+    for (mask, first, status) in [(2, 0, "new"), (7, 1_000, "known"), (7, 2_000, "known")] {
+        let events: Vec<_> = (0..60)
+            .map(|device| event(device, mask, first + device as u64))
+            .collect();
+        send(&gateway, &events).await;
+        let told = told(&gateway);
+        for n in first..first + 60 {
+            assert_eq!(told[&n][0].2, status, "{n}");
+        }
+    }
+    assert_eq!(degraded(&gateway).await, 0);
+    let mut counters = 0;
+    for node in &mut redis.connections() {
+        let names: Vec<Vec<u8>> = redis::cmd("KEYS").arg("w\u{1}g*").query(node).unwrap();
+        counters += names.len();
+        for name in names {
+            let mut asked = redis::pipe();
+            asked.cmd("ASKING").ignore().cmd("TTL").arg(name);
+            let [left]: [i64; 1] = asked.query(node).unwrap();
+            assert!(left > 0, "a counter stays for ever");
+        }
+    }
+    assert_eq!(counters, 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_asks_for_a_password_gets_it_and_a_wrong_one_degrades() {
     let redis = Redis::single("password");
     redis::cmd("CONFIG")

@@ -40,6 +40,43 @@ enum Place {
     Whole(Vec<u8>),
 }
 
+/// What one node is sent, and what it answers.
+///
+/// A node that is asked for keys that are only on their way to it must be told so before each of its
+/// commands: it knows it for one command alone.
+pub(super) struct Writer {
+    pub(super) pipeline: Pipeline,
+    asking: bool,
+    commands: usize,
+}
+
+impl Writer {
+    pub(super) fn new(asking: bool) -> Self {
+        Self {
+            pipeline: Pipeline::new(),
+            asking,
+            commands: 0,
+        }
+    }
+
+    fn cmd(&mut self, name: &str) -> &mut Pipeline {
+        if self.asking {
+            self.pipeline.cmd("ASKING");
+        }
+        self.commands += 1;
+        self.pipeline.cmd(name)
+    }
+
+    /// The answers to the commands alone.
+    pub(super) fn answers(&self, mut values: Vec<Value>) -> Vec<Value> {
+        if self.asking {
+            let mut at = 0..;
+            values.retain(|_| at.next().is_some_and(|at: usize| at % 2 == 1));
+        }
+        values
+    }
+}
+
 impl Layout {
     /// Most bits of a key that a bucket is chosen by, and fewest.
     pub const BITS: std::ops::RangeInclusive<u8> = 8..=24;
@@ -81,41 +118,37 @@ impl Layout {
     }
 
     /// Appends a command as those of Redis; says how many.
-    pub(super) fn write(self, command: &Command, pipeline: &mut Pipeline) -> usize {
-        let before = pipeline.len();
+    pub(super) fn write(self, command: &Command, to: &mut Writer) -> usize {
+        let before = to.commands;
         match (command, self.place(command.key())) {
             (Command::Get(_), Place::Field(name, field)) => {
-                pipeline.cmd("HGET").arg(name).arg(field);
+                to.cmd("HGET").arg(name).arg(field);
             }
             (Command::Get(_), Place::Whole(name)) => {
-                pipeline.cmd("GET").arg(name);
+                to.cmd("GET").arg(name);
             }
             (Command::Claim(_, entry), Place::Field(name, field)) => {
                 let entry = entry.encode();
-                pipeline.cmd("HSETNX").arg(&name).arg(&field).arg(entry);
-                pipeline.cmd("HGET").arg(&name).arg(&field);
+                to.cmd("HSETNX").arg(&name).arg(&field).arg(entry);
+                to.cmd("HGET").arg(&name).arg(&field);
             }
             (Command::Claim(_, entry), Place::Whole(name)) => {
-                let set = pipeline.cmd("SET").arg(name).arg(entry.encode());
+                let set = to.cmd("SET").arg(name).arg(entry.encode());
                 set.arg("NX").arg("GET");
             }
             (Command::Put(_, entry), Place::Field(name, field)) => {
-                pipeline
-                    .cmd("HSET")
-                    .arg(name)
-                    .arg(field)
-                    .arg(entry.encode());
+                to.cmd("HSET").arg(name).arg(field).arg(entry.encode());
             }
             (Command::Put(_, entry), Place::Whole(name)) => {
-                pipeline.cmd("SET").arg(name).arg(entry.encode());
+                to.cmd("SET").arg(name).arg(entry.encode());
             }
             (Command::Meet(key, day), _) => {
                 let name = strangers(*key, *day);
-                pipeline.cmd("INCR").arg(&name);
-                pipeline.cmd("EXPIRE").arg(&name).arg(STRANGERS_KEPT);
+                to.cmd("INCR").arg(&name);
+                to.cmd("EXPIRE").arg(&name).arg(STRANGERS_KEPT);
             }
         }
-        pipeline.len() - before
+        to.commands - before
     }
 
     /// What Redis' answers to a command mean.
@@ -188,6 +221,33 @@ mod tests {
             panic!("a bucket has fields");
         };
         assert_eq!(field, key.0[2..], "the first two bytes are the bucket");
+    }
+
+    #[test]
+    fn a_node_that_only_receives_a_key_is_told_so_before_every_command() {
+        let key = Key([7; 12]);
+        let entry = Entry::decode(&key.0).unwrap();
+        let (claim, meet) = (Command::Claim(key, entry), Command::Meet(key, 1));
+        let mut told = Writer::new(true);
+        let layout = Layout::Bucketed { bits: 16 };
+        let counts = [claim, meet].map(|command| layout.write(&command, &mut told));
+        let names: Vec<_> = told
+            .pipeline
+            .cmd_iter()
+            .map(|command| command.args_iter().next().map(name_of).unwrap())
+            .collect();
+        let expected = ["HSETNX", "HGET", "INCR", "EXPIRE"].map(|name| ["ASKING", name]);
+        assert_eq!(names, expected.concat());
+        assert_eq!(counts, [2, 2]);
+        let values = (0..8).map(Value::Int).collect();
+        assert_eq!(told.answers(values), [1, 3, 5, 7].map(Value::Int));
+    }
+
+    fn name_of(argument: redis::Arg<&[u8]>) -> String {
+        match argument {
+            redis::Arg::Simple(name) => String::from_utf8(name.to_vec()).unwrap(),
+            _ => String::new(),
+        }
     }
 
     #[test]

@@ -10,14 +10,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use hashbrown::HashMap;
-use redis::{Pipeline, ServerErrorKind, cmd};
+use redis::{ServerErrorKind, cmd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::device::Opener;
 use crate::device::lookup::{Answer, Command};
-use crate::device::redis::layout::Layout;
+use crate::device::redis::layout::{Layout, Writer};
 use crate::device::redis::node::{Access, Node};
 use crate::device::redis::slots::{self, SLOTS};
 use crate::device::redis::{Spec, keeper};
@@ -162,27 +162,23 @@ impl Servers {
         moved: &mut Vec<Moved>,
     ) {
         let asked = parcels.into_iter().map(|parcel| async move {
-            let mut pipeline = Pipeline::new();
+            let mut written = Writer::new(parcel.asking);
             let mut counts = Vec::with_capacity(parcel.places.len());
             for place in &parcel.places {
-                if parcel.asking {
-                    pipeline.cmd("ASKING");
-                }
-                counts.push(layout.write(&commands[*place], &mut pipeline));
+                counts.push(layout.write(&commands[*place], &mut written));
             }
-            let values = parcel.node.ask(&pipeline, end).await;
-            (parcel, counts, values)
+            let values = parcel.node.ask(&written.pipeline, end).await;
+            (parcel, counts, values.map(|values| written.answers(values)))
         });
         for (parcel, counts, values) in join_all(asked).await {
             let Some(values) = values else { continue };
             let mut rest = &values[..];
             for (place, count) in parcel.places.iter().zip(counts) {
-                let skipped = usize::from(parcel.asking);
-                let Some((own, others)) = rest.split_at_checked(skipped + count) else {
+                let Some((own, others)) = rest.split_at_checked(count) else {
                     break;
                 };
                 rest = others;
-                match layout.read(&commands[*place], &own[skipped..]) {
+                match layout.read(&commands[*place], own) {
                     Ok(answer) => answers[*place] = answer,
                     Err(error) => match Moved::of(*place, error) {
                         Some(redirect) => moved.push(redirect),

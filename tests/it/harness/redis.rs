@@ -112,6 +112,25 @@ impl Redis {
         run(&mut command);
     }
 
+    /// Begins to move every slot from the first node of a Cluster to the second, and does not end
+    /// it: the first has none of their keys, and sends whoever asks to the second.
+    pub(crate) fn leave_slots_on_the_way(&self) {
+        let mut nodes = self.connections();
+        let ids: Vec<String> = nodes
+            .iter_mut()
+            .map(|node| redis::cmd("CLUSTER").arg("MYID").query(node).unwrap())
+            .collect();
+        // The first of three masters has the first third of the slots.
+        for (node, way, other) in [(1, "IMPORTING", &ids[0]), (0, "MIGRATING", &ids[1])] {
+            let mut told = redis::pipe();
+            for slot in 0..=5_460 {
+                let set = told.cmd("CLUSTER").arg("SETSLOT").arg(slot);
+                set.arg(way).arg(other).ignore();
+            }
+            told.exec(&mut nodes[node]).unwrap();
+        }
+    }
+
     /// A connection to each node.
     pub(crate) fn connections(&self) -> Vec<redis::Connection> {
         let connect = |address: &str| {
