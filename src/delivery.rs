@@ -93,6 +93,15 @@ impl Delivery {
         registry::connect(&self.shared, wanted, within).await
     }
 
+    /// Says that these are in use now, each in the place of the one with its label before: from here
+    /// on the label's lanes have its budget, and its metrics are of what it sends through. One that
+    /// was only asked whether it answers changes neither.
+    pub fn take<'p>(&self, producers: impl IntoIterator<Item = &'p Producer>) {
+        for producer in producers {
+            self.shared.registry.take(producer);
+        }
+    }
+
     /// Binds the targets and topics of a pipeline; its records name both by index.
     pub fn bind(&self, targets: Vec<(Producer, Ack)>, topics: &[Topic]) -> Destinations {
         Destinations::new(targets, topics)

@@ -52,8 +52,8 @@ pub struct Status {
 pub(super) struct Registry {
     running: Mutex<HashMap<Key, Arc<Connection>>>,
     lanes: Mutex<BTreeMap<Label, [Arc<Lane>; 4]>>,
-    /// What each label sends through, while anyone does.
-    producers: Mutex<Vec<(Label, Connections)>>,
+    /// What each label that was taken live sends through, while anyone does.
+    producers: Mutex<BTreeMap<Label, Connections>>,
 }
 
 /// What a producer sends through, without keeping it.
@@ -156,8 +156,6 @@ impl Shared {
         } else {
             [self.running(Key { spec, lane: None })?].into()
         };
-        let known = (label.clone(), Arc::downgrade(&connections));
-        lock(&self.registry.producers).push(known);
         Ok(Producer {
             label: label.clone(),
             lanes,
@@ -181,9 +179,17 @@ impl Registry {
     fn lanes(&self, shared: &Shared, label: &Label, budget: u64) -> [Arc<Lane>; 4] {
         let mut lanes = lock(&self.lanes);
         let new = || Lane::all(label, budget, &shared.metrics);
-        let lanes = lanes.entry(label.clone()).or_insert_with(new);
-        lanes.iter().for_each(|lane| lane.budget.set_limit(budget));
-        lanes.clone()
+        lanes.entry(label.clone()).or_insert_with(new).clone()
+    }
+
+    /// See [`crate::delivery::Delivery::take`].
+    pub(super) fn take(&self, producer: &Producer) {
+        let budget = producer.spec().budget();
+        for lane in &producer.lanes {
+            lane.budget.set_limit(budget);
+        }
+        let connections = Arc::downgrade(&producer.connections);
+        lock(&self.producers).insert(producer.label.clone(), connections);
     }
 
     /// Every connection that runs.
@@ -221,38 +227,28 @@ impl Registry {
 
     /// Publishes, by label, which breakers are open and how many topics are refused.
     pub(super) fn show_producers(&self, metrics: &Metrics) {
-        let mut by_label: BTreeMap<Label, (bool, usize)> = BTreeMap::new();
-        let mut gone = Vec::new();
-        lock(&self.producers).retain(|(label, connections)| {
+        lock(&self.producers).retain(|label, connections| {
+            let name = metrics::Producer {
+                producer: label.to_string(),
+            };
             let Some(connections) = connections.upgrade() else {
-                gone.push(label.clone());
+                metrics.breaker_open.remove(&name);
+                metrics.topics_refused.remove(&name);
                 return false;
             };
-            let (open, refused) = by_label.entry(label.clone()).or_default();
+            let (mut open, mut refused) = (false, 0);
             for connection in connections.iter() {
-                *open |= connection.breaker.refuses().is_some();
-                *refused += connection.refused().len();
+                open |= connection.breaker.refuses().is_some();
+                refused += connection.refused().len();
             }
-            true
-        });
-        let name = |label: &Label| metrics::Producer {
-            producer: label.to_string(),
-        };
-        for label in gone.iter().filter(|label| !by_label.contains_key(*label)) {
-            metrics.breaker_open.remove(&name(label));
-            metrics.topics_refused.remove(&name(label));
-        }
-        for (label, (open, refused)) in &by_label {
-            let refused = i64::try_from(*refused).unwrap_or(i64::MAX);
+            let refused = i64::try_from(refused).unwrap_or(i64::MAX);
             metrics
                 .breaker_open
-                .get_or_create(&name(label))
-                .set(i64::from(*open));
-            metrics
-                .topics_refused
-                .get_or_create(&name(label))
-                .set(refused);
-        }
+                .get_or_create(&name)
+                .set(i64::from(open));
+            metrics.topics_refused.get_or_create(&name).set(refused);
+            true
+        });
     }
 
     pub(super) fn status(&self) -> Vec<Status> {

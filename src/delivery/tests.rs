@@ -51,7 +51,16 @@ impl World {
         }
     }
 
+    /// Asks it, and takes it whether it answers or not.
     async fn connect_within(&self, spec: Spec, within: Duration) -> Connected {
+        let connected = self.ask_within(spec, within).await;
+        if let Connected::Ready(producer) | Connected::Silent(producer, _) = &connected {
+            self.delivery.take([producer]);
+        }
+        connected
+    }
+
+    async fn ask_within(&self, spec: Spec, within: Duration) -> Connected {
         let wanted = [(Label::new("p"), spec)];
         self.delivery.connect(&wanted, within).await.remove(0)
     }
@@ -313,6 +322,30 @@ async fn equal_specs_share_a_client_and_strict_ones_share_none() {
     let strict = world.delivery.connect(&wanted, Duration::ZERO).await;
     assert_eq!(world.delivery.status().len(), 10);
     drop((all, strict));
+}
+
+#[tokio::test]
+async fn a_producer_that_is_only_asked_changes_nothing_of_the_one_in_use() {
+    let world = world();
+    let producer = world.connect(files("out")).await;
+    let to = world.bind(&producer, Ack::Any);
+    let small = nowhere(|spec| spec.budget = 1);
+    let asked = world.ask_within(small, Duration::ZERO).await;
+    assert!(matches!(asked, Connected::Silent(..)), "{asked:?}");
+    let items = [(Some(0), 0, "{}"); 100];
+    let sent = (0..20).map(|_| world.delivery.start(&to, records(&items), &STAMP));
+    for pending in sent.collect::<Vec<_>>() {
+        assert_eq!(pending.outcome().await, Outcome::default());
+    }
+    world.tick();
+    assert_eq!(world.metric("weir_breaker_open{producer=\"p\"}"), "0");
+    let Connected::Silent(asked, _) = asked else {
+        panic!("nobody listens there")
+    };
+    world.delivery.take([&asked]);
+    world.tick();
+    assert_eq!(world.metric("weir_breaker_open{producer=\"p\"}"), "1");
+    drop((producer, to));
 }
 
 #[tokio::test]

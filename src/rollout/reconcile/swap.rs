@@ -18,6 +18,8 @@ impl Reconciler {
         }
         self.publisher
             .live(revision, &set.digest, news, self.noticed);
+        let producers = ready.producers.values();
+        self.delivery.take(producers.map(|(_, producer)| producer));
         self.previous = Some(Arc::clone(&set));
         self.set = Some(set);
         self.ready = ready;
