@@ -21,6 +21,8 @@ const SHARDS: usize = 16;
 const FIRST_SWEEP: usize = 1024;
 /// Buckets of one shard; senders beyond share one bucket.
 const MOST: usize = 65_536;
+/// Between two sweeps of a shard that has no room: each looks at all of it.
+const REST: Duration = Duration::from_secs(1);
 
 /// All the buckets of the instance.
 #[derive(Debug)]
@@ -49,6 +51,18 @@ enum Who {
 struct Shard {
     buckets: HashMap<Owner, Pair>,
     sweep_at: usize,
+    /// When it was last swept.
+    swept: Option<Instant>,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            buckets: HashMap::new(),
+            sweep_at: FIRST_SWEEP,
+            swept: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +93,7 @@ pub struct Sender<'s> {
 impl Default for Rates {
     fn default() -> Self {
         Self {
-            shards: std::array::from_fn(|_| {
-                Mutex::new(Shard {
-                    buckets: HashMap::new(),
-                    sweep_at: FIRST_SWEEP,
-                })
-            }),
+            shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::default(),
         }
     }
@@ -154,9 +163,7 @@ impl Owner {
 impl Shard {
     fn pair(&mut self, owner: Owner, rate: &Rate, now: Instant) -> &mut Pair {
         if self.buckets.len() >= self.sweep_at && !self.buckets.contains_key(&owner) {
-            // A full bucket is like one that never was.
-            self.buckets.retain(|_, pair| !pair.full(now));
-            self.sweep_at = (self.buckets.len() * 2).max(FIRST_SWEEP);
+            self.sweep(now);
         }
         let crowded = self.buckets.len() >= MOST && !self.buckets.contains_key(&owner);
         let owner = if crowded {
@@ -169,6 +176,16 @@ impl Shard {
             requests: Bucket::full(rate.requests_per_second, rate.burst, now),
             events: Bucket::full(rate.events_per_second, rate.burst, now),
         })
+    }
+
+    /// Forgets the buckets that are full again: they are like those that never were.
+    fn sweep(&mut self, now: Instant) {
+        let rested = |swept: Instant| now.saturating_duration_since(swept) >= REST;
+        if self.buckets.len() < MOST || self.swept.is_none_or(rested) {
+            self.buckets.retain(|_, pair| !pair.full(now));
+            self.sweep_at = (self.buckets.len() * 2).clamp(FIRST_SWEEP, MOST);
+            self.swept = Some(now);
+        }
     }
 }
 
@@ -326,5 +343,36 @@ mod tests {
             .map(|shard| shard.lock().unwrap().buckets.len())
             .sum();
         assert!(kept <= SHARDS * FIRST_SWEEP, "{kept}");
+    }
+
+    /// One request from somebody; gives what was in the bucket.
+    fn send(shard: &mut Shard, from: u32, now: Instant) -> f64 {
+        let address = ClientIp::new(std::net::Ipv4Addr::from(from).into());
+        let owner = Owner {
+            repo: RepoName::new("a"),
+            who: Who::Address(address),
+        };
+        let rate = rate(RatePer::Address, Some(1.0), None);
+        let pair = shard.pair(owner, &rate, now);
+        let level = pair.requests.fill(1.0, rate.burst, now);
+        pair.requests.take(1.0, 1.0, rate.burst);
+        level
+    }
+
+    #[test]
+    fn a_shard_that_was_full_of_senders_has_room_for_others_once_they_are_gone() {
+        let (mut shard, now) = (Shard::default(), Instant::now());
+        let most = u32::try_from(MOST).unwrap();
+        for n in 0..most {
+            if n == most / 4 * 3 {
+                shard.sweep(now);
+            }
+            assert!(send(&mut shard, n, now) > 1.0, "its own bucket");
+        }
+        let crowd = [0, 1, 2].map(|n| send(&mut shard, most + n, now));
+        assert_eq!(crowd, [2.0, 1.0, 0.0], "they share a bucket");
+        let later = now + 10 * SECOND;
+        let own = [10, 11, 12].map(|n| send(&mut shard, most + n, later));
+        assert_eq!(own, [2.0; 3], "each has its own again");
     }
 }
