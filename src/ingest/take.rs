@@ -150,21 +150,20 @@ impl Taken<'_> {
 
     /// Who sends, and whether it may.
     fn sender<'r>(&self, repo: &'r Repo) -> Result<Sender<'r>, Error> {
-        let open = repo.pipeline.plan.access.keys.is_empty();
-        let key = match credential::check(&repo.keys, &self.head.headers) {
-            _ if open => None,
-            Ok(key) => Some(&key.id),
-            // Nothing could be compared with, and that is not the client's fault.
-            Err(_) if repo.keys.is_empty() => {
-                return Err(Error::Credential(Denied::Unknowable));
-            }
-            Err(denied) => return Err(Error::Credential(denied)),
-        };
-        Ok(Sender {
+        let sender = |key| Sender {
             repo: &repo.pipeline.plan.repo,
             key,
             address: Some(self.client),
-        })
+        };
+        if repo.pipeline.plan.access.keys.is_empty() {
+            return Ok(sender(None));
+        }
+        match credential::check(&repo.keys, &self.head.headers) {
+            Ok(key) => Ok(sender(Some(&key.id))),
+            // Nothing could be compared with, and that is not the client's fault.
+            Err(_) if repo.keys.is_empty() => Err(Error::Credential(Denied::Unknowable)),
+            Err(denied) => Err(Error::Credential(denied)),
+        }
     }
 
     async fn read(&self, body: &mut Incoming, access: &Access) -> Result<Received, body::Error> {
