@@ -147,6 +147,7 @@ impl Batch {
     /// The same over buffers that earlier batches used.
     pub(crate) fn over(body: Vec<u8>, fields: Arc<Fields>, pool: &Pool) -> Self {
         Self {
+            draft: pool.draft(),
             slots: pool.slots(),
             places: pool.places(),
             ..Self::new(body, fields)
@@ -157,7 +158,7 @@ impl Batch {
     /// on the batch only knows what became of its events.
     pub fn strip(&mut self, pool: &Pool) {
         pool.keep_text(std::mem::take(&mut self.text));
-        pool.keep_text(std::mem::take(&mut self.draft));
+        pool.keep_draft(std::mem::take(&mut self.draft));
         pool.keep_slots(std::mem::take(&mut self.slots));
         pool.keep_places(std::mem::take(&mut self.places));
     }

@@ -14,6 +14,8 @@ pub struct Pool(Arc<Shelves>);
 #[derive(Debug, Default)]
 struct Shelves {
     texts: Shelf<u8>,
+    /// Apart from the texts: a body that was handed one of these small ones would have to grow it.
+    drafts: Shelf<u8>,
     slots: Shelf<Slot>,
     places: Shelf<Place>,
 }
@@ -40,6 +42,14 @@ impl Pool {
     /// Takes a buffer for texts back.
     pub fn keep_text(&self, text: Vec<u8>) {
         self.0.texts.keep(text);
+    }
+
+    pub(super) fn draft(&self) -> Vec<u8> {
+        self.0.drafts.take()
+    }
+
+    pub(super) fn keep_draft(&self, draft: Vec<u8>) {
+        self.0.drafts.keep(draft);
     }
 
     pub(super) fn slots(&self) -> Vec<Slot> {

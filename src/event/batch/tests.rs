@@ -10,7 +10,7 @@ use proptest::sample::Index;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::event::{Batch, Depth, EventMut, FieldId, Fields, FieldsBuilder, Json, Path};
+use crate::event::{Batch, Depth, EventMut, FieldId, Fields, FieldsBuilder, Json, Path, Pool};
 use crate::event::{Fate, Reason, Span, Syntax, arbitrary};
 
 fn fields(paths: &[&str]) -> Arc<Fields> {
@@ -39,6 +39,25 @@ fn written(event: &EventMut<'_>) -> String {
         .strip_prefix("before")
         .unwrap()
         .to_owned()
+}
+
+#[test]
+fn a_body_never_gets_the_small_buffer_that_edits_were_made_in() {
+    let pool = Pool::default();
+    let text = format!(r#"{{"a":"{}"}}"#, "x".repeat(1000));
+    for _ in 0..3 {
+        let mut body = pool.text(text.len());
+        body.extend_from_slice(text.as_bytes());
+        let mut batch = Batch::over(body, fields(&["a"]), &pool);
+        batch.read(1, 0, text.len(), Depth::DEFAULT).unwrap();
+        let mut event = batch.event(0);
+        let field = id(&event, "a");
+        assert!(event.set(field, |_, out| out.extend_from_slice(b"1")));
+        batch.strip(&pool);
+        let next = pool.text(0);
+        assert!(next.capacity() >= text.len(), "{}", next.capacity());
+        pool.keep_text(next);
+    }
 }
 
 /// Makes edits (`-a` removes, `a=1` sets) and gives what is written.
