@@ -202,9 +202,14 @@ impl Lookup {
                 continue;
             }
             let Some((found_by, _)) = asked.found().next() else {
-                let leader = asked.keys.iter().find_map(|key| new.get(key).copied());
+                let leader = asked
+                    .leading_nowhere()
+                    .find_map(|key| new.get(&key).copied());
+                // Whoever shares an identifier with one that follows is the same device as well.
+                for key in asked.leading_nowhere() {
+                    new.entry(key).or_insert(leader.unwrap_or(device));
+                }
                 if let Some(at) = asked.unknown().filter(|_| leader.is_none()) {
-                    new.extend(asked.keys.iter().map(|key| (*key, device)));
                     let entry = Entry::Own(self.record(asked, Some(asked.event)));
                     self.send(device, at, Command::Claim(asked.keys[at], entry));
                 }

@@ -61,6 +61,12 @@ impl Asked {
         }
     }
 
+    /// The identifiers that led nowhere; those that are distrusted lead to somebody, only not here.
+    pub(super) fn leading_nowhere(&self) -> impl Iterator<Item = Key> {
+        let known = self.keys.iter().zip(&self.entries);
+        known.filter_map(|(key, entry)| entry.is_none().then_some(*key))
+    }
+
     /// The strongest identifier that led nowhere.
     pub(super) fn unknown(&self) -> Option<usize> {
         self.entries.iter().position(Option::is_none)

@@ -83,6 +83,38 @@ fn new_devices_of_one_request_that_share_identifiers_are_one() {
 }
 
 #[test]
+fn a_chain_of_shared_identifiers_is_one_new_device() {
+    let map = Memory::new(1000);
+    let mut chain = lookup(
+        0,
+        &[(&[1, 2], 1, None), (&[2, 3], 2, None), (&[3, 4], 3, None)],
+    );
+    run(&map, &mut chain);
+    assert_eq!(
+        statuses(&chain),
+        [Status::New, Status::Known, Status::Known]
+    );
+    let mut last = lookup(0, &[(&[4], 4, None), (&[1], 5, None)]);
+    run(&map, &mut last);
+    let keys = Keys::new(&Secret::new("s"));
+    let id = |at: usize| last.asked[at].resolved(&keys).id;
+    assert_eq!(id(0), id(1));
+}
+
+#[test]
+fn new_devices_that_share_only_a_distrusted_identifier_are_two() {
+    let map = Memory::new(1000);
+    run(&map, &mut lookup(0, &[(&[9], 1, None)]));
+    let Answer::Entry(Some(known)) = map.run(&Command::Get(key(9))) else {
+        panic!("it was claimed");
+    };
+    map.run(&Command::Put(key(9), known.distrusted()));
+    let mut two = lookup(0, &[(&[9, 2], 2, None), (&[9, 3], 3, None)]);
+    run(&map, &mut two);
+    assert_eq!(statuses(&two), [Status::New, Status::New]);
+}
+
+#[test]
 fn a_claim_that_came_second_is_a_conflict_where_it_leads_elsewhere() {
     let map = Memory::new(1000);
     let mut slow = lookup(0, &[(&[1, 2], 1, None)]);
