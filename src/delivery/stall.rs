@@ -3,22 +3,28 @@
 //! The age of the oldest record alone would open the breaker of a healthy cluster for one leaderless
 //! partition, and the absence of answers alone would open it in a quiet hour. So: something has
 //! waited for too long, and nothing at all came back meanwhile. (The Kafka library's own error comes
-//! seconds late when a broker hangs.)
+//! seconds late when a broker hangs.) Time in which this process did not run counts for little: the
+//! answers of a machine that stood still are still to be read.
 
 use std::time::{Duration, Instant};
 
-/// When the last acknowledgement was seen.
+/// Samples are taken so often, and never count for more than twice as long.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// How long nothing was acknowledged while something waited.
 #[derive(Debug)]
 pub(super) struct Progress {
     acknowledged: u64,
-    since: Instant,
+    sampled: Instant,
+    silent: Duration,
 }
 
 impl Progress {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             acknowledged: 0,
-            since: now,
+            sampled: now,
+            silent: Duration::ZERO,
         }
     }
 
@@ -31,12 +37,15 @@ impl Progress {
         oldest: Option<Duration>,
         after: Duration,
     ) -> bool {
-        if acknowledged != self.acknowledged {
+        let passed = now.saturating_duration_since(self.sampled);
+        self.sampled = now;
+        if acknowledged != self.acknowledged || oldest.is_none() {
             self.acknowledged = acknowledged;
-            self.since = now;
+            self.silent = Duration::ZERO;
+        } else {
+            self.silent += passed.min(2 * TICK);
         }
-        let silent = now.saturating_duration_since(self.since);
-        oldest.is_some_and(|age| age >= after) && silent >= after
+        oldest.is_some_and(|age| age >= after) && self.silent >= after
     }
 }
 
@@ -47,22 +56,34 @@ mod tests {
     const AFTER: Duration = Duration::from_secs(3);
     const LONG: Option<Duration> = Some(Duration::from_secs(4));
 
+    /// Samples, one a tick, of something that waits and of a cluster that says nothing, until that
+    /// is a stall; gives how long it took.
+    fn until_stalled(progress: &mut Progress, start: Instant, acknowledged: u64) -> Duration {
+        let samples = (1..100).map(|n| n * TICK);
+        let mut stalls =
+            samples.filter(|passed| progress.stalled(start + *passed, acknowledged, LONG, AFTER));
+        stalls.next().expect("it stalls")
+    }
+
     #[test]
     fn a_quiet_hour_is_no_stall() {
         let start = Instant::now();
         let mut progress = Progress::new(start);
+        for minute in 1..60 {
+            let now = start + minute * Duration::from_secs(60);
+            assert!(!progress.stalled(now, 0, None, AFTER));
+        }
         let hour = start + Duration::from_secs(3600);
-        assert!(!progress.stalled(hour, 0, None, AFTER));
-        assert!(!progress.stalled(hour, 0, Some(Duration::from_secs(1)), AFTER));
+        assert!(!progress.stalled(hour, 0, LONG, AFTER));
     }
 
     #[test]
     fn an_old_record_beside_fresh_acknowledgements_is_no_stall() {
         let start = Instant::now();
         let mut progress = Progress::new(start);
-        for second in 1..20 {
-            let now = start + Duration::from_secs(second);
-            assert!(!progress.stalled(now, second, LONG, AFTER));
+        for tick in 1..200 {
+            let now = start + tick * TICK;
+            assert!(!progress.stalled(now, u64::from(tick / 20), LONG, AFTER));
         }
     }
 
@@ -71,8 +92,17 @@ mod tests {
         let start = Instant::now();
         let mut progress = Progress::new(start);
         assert!(!progress.stalled(start, 7, Some(Duration::ZERO), AFTER));
-        assert!(!progress.stalled(start + AFTER / 2, 7, LONG, AFTER));
-        assert!(progress.stalled(start + AFTER, 7, LONG, AFTER));
-        assert!(!progress.stalled(start + AFTER, 8, LONG, AFTER));
+        assert_eq!(until_stalled(&mut progress, start, 7), AFTER);
+        assert!(!progress.stalled(start + 2 * AFTER, 8, LONG, AFTER));
+    }
+
+    #[test]
+    fn a_process_that_did_not_run_has_missed_no_answer() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start);
+        assert!(!progress.stalled(start, 0, Some(Duration::ZERO), AFTER));
+        let awake = start + Duration::from_secs(600);
+        assert!(!progress.stalled(awake, 0, LONG, AFTER));
+        assert_eq!(until_stalled(&mut progress, awake, 0), AFTER - 2 * TICK);
     }
 }

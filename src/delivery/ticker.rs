@@ -1,17 +1,17 @@
 //! The task that watches: ages of what waits, breakers, refused topics, failed and unused clients.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::Delivery;
 use crate::delivery::connection::Connection;
+use crate::delivery::stall::TICK;
 use crate::event::Reason;
 use crate::tasks::{Drained, Ended};
 
-const TICK: Duration = Duration::from_millis(100);
 /// What need not be done every tick is done every this many.
 const SLOW: u32 = 10;
 
