@@ -57,7 +57,8 @@ pub(super) struct Redis {
     _stop: DropGuard,
 }
 
-/// How long the start waits for servers that do not answer.
+/// How long the start waits for servers that do not answer, and what is written later for its turn,
+/// where requests do not wait longer themselves.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Requests whose later writes may wait; those of more are left to the next request of the device.
 const LATER: usize = 1024;
@@ -77,7 +78,8 @@ impl Redis {
         let servers = Arc::new(Servers::new(spec, access, opener, stop.clone()));
         let (later, written) = mpsc::channel(LATER);
         servers.spawn();
-        let writer = write_later(Arc::clone(&servers), spec.layout, written, stop);
+        let patience = PATIENCE.max(spec.deadline);
+        let writer = write_later(Arc::clone(&servers), spec.layout, patience, written, stop);
         opener
             .tasks
             .spawn_on(&opener.runtime, "device map writer", async move {
@@ -87,7 +89,7 @@ impl Redis {
         // Without servers the map is open all the same, and their keepers tell what is wrong.
         let _told = opener
             .runtime
-            .block_on(async { tokio::time::timeout(PATIENCE, servers.settled()).await });
+            .block_on(async { tokio::time::timeout(patience, servers.settled()).await });
         Ok(Self {
             layout: spec.layout,
             deadline: spec.deadline,
@@ -120,6 +122,7 @@ impl Redis {
 async fn write_later(
     servers: Arc<Servers>,
     layout: Layout,
+    patience: Duration,
     mut written: mpsc::Receiver<Vec<Command>>,
     stop: CancellationToken,
 ) {
@@ -133,7 +136,7 @@ async fn write_later(
             return;
         }
         let commands: Vec<_> = batches.drain(..).flatten().collect();
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         let _answers = servers.ask(layout, &commands, end).await;
     }
 }

@@ -533,6 +533,36 @@ async fn without_redis_at_the_start_events_go_on_and_the_map_is_found_later() {
     assert_eq!(record["identifiers"].as_array().unwrap().len(), 3);
 }
 
+/// Lets a paused Redis go on later. The length is what is tested, not a wait for something: longer
+/// than the time between two signs of life and that which one may take.
+async fn resume_later(redis: &Redis) {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    redis.resume(1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_hangs_for_less_than_the_deadline_degrades_nothing() {
+    let redis = Redis::single("hangs");
+    redis.pause(1);
+    let starts = async {
+        let gateway = start(documents(&redis.nodes(), PATIENT)).await;
+        assert_eq!(sent(&gateway, &event(1, 7, 1)).await.2, "new");
+        gateway
+    };
+    let (gateway, ()) = tokio::join!(starts, resume_later(&redis));
+    redis.pause(1);
+    // Each later than the one before: some when its keeper waits for a sign of life.
+    let events = futures_util::future::join_all((2..40_u32).map(|n| {
+        let gateway = &gateway;
+        async move {
+            tokio::time::sleep(n * Duration::from_millis(100)).await;
+            send(gateway, &[event(n as usize, 7, n.into())]).await;
+        }
+    }));
+    tokio::join!(events, resume_later(&redis));
+    assert_eq!(degraded(&gateway).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repo_may_reject_or_skip_what_cannot_be_looked_up() {
     let redis = Redis::single("choices");

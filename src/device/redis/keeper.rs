@@ -19,24 +19,35 @@ use crate::telemetry::metrics::{DeviceFault, DeviceNode};
 /// Between two looks at a node that answers, and at one that does not.
 const HEALTHY: Duration = Duration::from_secs(1);
 const AWAY: Duration = Duration::from_millis(100);
-/// How long a node may take for a sign of life, and for a connection.
+/// How long a node may take for a sign of life, and for a connection, where requests do not wait
+/// longer themselves.
 const SIGN: Duration = Duration::from_millis(500);
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// What its keeper knows of a node.
+#[derive(Debug, Default)]
+struct Seen {
+    /// What was last told of it: why it is away, if it is. Nothing before the first look.
+    told: Option<Option<String>>,
+    /// What was found when it was looked at closer; nothing before.
+    faults: Option<Vec<(&'static str, bool)>>,
+}
+
 /// Keeps a node until it is told to stop.
 pub(super) async fn keep(node: Arc<Node>, access: Arc<Access>, stop: CancellationToken) -> Ended {
-    let mut told = None;
+    let mut seen = Seen::default();
     loop {
         let looked = tokio::select! {
             () = stop.cancelled() => break,
-            looked = look(&node, &access) => looked,
+            looked = look(&node, &access, &mut seen) => looked,
         };
         let away = looked.as_ref().err().cloned();
         match &looked {
             Ok(()) => node.admit(),
             Err(_) => node.refuse(),
         }
-        tell(&node, &mut told, away);
+        show(&node, &seen);
+        tell(&node, &mut seen.told, away);
         node.probed
             .store(true, std::sync::atomic::Ordering::Release);
         let pause = if looked.is_ok() { HEALTHY } else { AWAY };
@@ -48,6 +59,20 @@ pub(super) async fn keep(node: Arc<Node>, access: Arc<Access>, stop: Cancellatio
     }
     forget(&node);
     Ok(Drained)
+}
+
+/// Publishes what is known of a node, at every look: the keeper of a map that was replaced takes the
+/// same metrics back when it ends.
+fn show(node: &Node, seen: &Seen) {
+    node.show();
+    for (fault, shows) in seen.faults.iter().flatten() {
+        let labels = DeviceFault {
+            node: node.address.clone(),
+            fault,
+        };
+        let gauge = node.metrics.device_node_fault.get_or_create_owned(&labels);
+        gauge.set(i64::from(*shows));
+    }
 }
 
 /// Takes back what was told of a node that is no longer one of the map's.
@@ -83,39 +108,44 @@ fn tell(node: &Node, told: &mut Option<Option<String>>, away: Option<String>) {
 }
 
 /// Whether the node answers; if not, why. Connects where there is no connection.
-async fn look(node: &Node, access: &Access) -> Result<(), String> {
-    if let Some(mut connection) = node.connection() {
-        let sign = sign_of_life(&mut connection).await;
-        return match sign {
-            // One that always comes too late would open its breaker again and again.
-            Ok(took) if node.refuses() && took > access.deadline => {
-                Err(format!("answers only after {took:?}"))
-            }
-            Ok(_) => Ok(()),
-            Err(why) => {
-                node.connect_to(None);
-                Err(why)
-            }
-        };
+async fn look(node: &Node, access: &Access, seen: &mut Seen) -> Result<(), String> {
+    let patience = SIGN.max(access.deadline);
+    let before = node.connection();
+    let fresh = before.is_none();
+    let mut connection = match before {
+        Some(connection) => connection,
+        None => {
+            seen.faults = None;
+            let connected = access.connect(&node.address, CONNECT.max(patience)).await;
+            connected.map_err(|error| error.to_string())?
+        }
+    };
+    let sign = sign_of_life(&mut connection, patience).await;
+    let took = sign.inspect_err(|_| node.connect_to(None))?;
+    if !fresh && node.refuses() && took > access.deadline {
+        // One that always comes too late would open its breaker again and again.
+        return Err(format!("answers only after {took:?}"));
     }
-    let mut connection = access
-        .connect(&node.address, CONNECT)
-        .await
-        .map_err(|error| error.to_string())?;
-    sign_of_life(&mut connection).await?;
-    examine(node, &mut connection).await;
-    node.connect_to(Some(connection));
+    if seen.faults.is_none() {
+        seen.faults = examine(node, &mut connection, patience).await;
+    }
+    if fresh {
+        node.connect_to(Some(connection));
+    }
     Ok(())
 }
 
 /// How long it took.
-async fn sign_of_life(connection: &mut MultiplexedConnection) -> Result<Duration, String> {
+async fn sign_of_life(
+    connection: &mut MultiplexedConnection,
+    patience: Duration,
+) -> Result<Duration, String> {
     let (ping, begun) = (cmd("PING"), Instant::now());
-    match timeout(SIGN, ping.exec_async(connection)).await {
+    match timeout(patience, ping.exec_async(connection)).await {
         Ok(answered) => answered
             .map(|()| begun.elapsed())
             .map_err(|error: RedisError| error.to_string()),
-        Err(_) => Err(format!("no answer within {SIGN:?}")),
+        Err(_) => Err(format!("no answer within {patience:?}")),
     }
 }
 
@@ -151,37 +181,32 @@ const FAULTS: [Fault; 3] = [
     },
 ];
 
-/// Looks at what a server says of itself, and warns of what makes it unfit.
-async fn examine(node: &Node, connection: &mut MultiplexedConnection) {
+/// Looks at what a server says of itself, and warns of what makes it unfit. Nothing if it did not
+/// say it in time: then it is asked again.
+async fn examine(
+    node: &Node,
+    connection: &mut MultiplexedConnection,
+    patience: Duration,
+) -> Option<Vec<(&'static str, bool)>> {
     let info = cmd("INFO");
-    let asked = timeout(SIGN, info.query_async::<String>(connection)).await;
+    let asked = timeout(patience, info.query_async::<String>(connection)).await;
     let address = &node.address;
-    let told = match asked {
-        Ok(Ok(told)) => told,
-        Ok(Err(error)) => {
+    let told = match asked.ok()? {
+        Ok(told) => told,
+        Err(error) => {
             let why = error.to_string();
             tracing::warn!(%address, why, "redis cannot be checked for eviction and persistence");
-            return;
+            return Some(Vec::new());
         }
-        Err(_) => return,
     };
-    for Fault {
-        name,
-        shows,
-        advice,
-    } in &FAULTS
-    {
-        let labels = DeviceFault {
-            node: address.clone(),
-            fault: name,
-        };
-        let fault = shows(&told);
-        let gauge = node.metrics.device_node_fault.get_or_create_owned(&labels);
-        gauge.set(i64::from(fault));
-        if fault {
-            tracing::warn!(%address, fault = name, "{advice}");
+    let found = FAULTS.iter().map(|fault| {
+        let shows = (fault.shows)(&told);
+        if shows {
+            tracing::warn!(%address, fault = fault.name, "{}", fault.advice);
         }
-    }
+        (fault.name, shows)
+    });
+    Some(found.collect())
 }
 
 /// A line of `INFO`.
@@ -191,27 +216,4 @@ fn value<'i>(told: &'i str, name: &str) -> Option<&'i str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn faults(told: &str) -> Vec<&'static str> {
-        let shown = FAULTS.iter().filter(|fault| (fault.shows)(told));
-        shown.map(|fault| fault.name).collect()
-    }
-
-    #[test]
-    fn a_server_that_forgets_is_unfit() {
-        let good = "redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n";
-        assert_eq!(faults(good), [""; 0]);
-        assert_eq!(faults(&good.replace("7.0.15", "6.2.0")), ["version"]);
-        assert_eq!(
-            faults(&good.replace("noeviction", "allkeys-lru")),
-            ["maxmemory_policy"]
-        );
-        assert_eq!(
-            faults(&good.replace("enabled:1", "enabled:0")),
-            ["appendonly"]
-        );
-        assert_eq!(faults("redis_version:10.1.0"), [""; 0]);
-    }
-}
+mod tests;

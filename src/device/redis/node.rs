@@ -131,7 +131,7 @@ impl Node {
     /// Asks it nothing from now on.
     pub(super) fn refuse(&self) {
         if !self.refuses.swap(true, Ordering::AcqRel) {
-            self.tell(true);
+            self.show();
             self.nudge.notify_one();
         }
     }
@@ -140,7 +140,6 @@ impl Node {
     pub(super) fn admit(&self) {
         self.missed.store(0, Ordering::Relaxed);
         self.refuses.store(false, Ordering::Release);
-        self.tell(false);
     }
 
     /// Whether nothing is asked.
@@ -148,13 +147,14 @@ impl Node {
         self.refuses.load(Ordering::Acquire)
     }
 
-    fn tell(&self, refuses: bool) {
+    /// Publishes whether it is asked.
+    pub(super) fn show(&self) {
         let node = self.address.clone();
         let gauge = self
             .metrics
             .device_node_refused
             .get_or_create_owned(&DeviceNode { node });
-        gauge.set(i64::from(refuses));
+        gauge.set(i64::from(self.refuses()));
     }
 
     pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
