@@ -26,12 +26,31 @@ enum Class {
 }
 
 /// A part of a string: its bytes, quotes left out.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     start: u32,
     end: u32,
     /// The quote that is doubled in it.
     doubled: Option<u8>,
+}
+
+/// The quotes that an earlier part of the line opened without an end.
+///
+/// Looking for an end steps over closing quotes alone unseen (a doubled one, one after a
+/// backslash). So every other character that a later part comes to was seen from the earlier one,
+/// and from there on no end was found: without this, a line of open quotes would be gone through
+/// once for each of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Endless(u128);
+
+impl Endless {
+    fn note(&mut self, open: u8) {
+        self.0 |= 1 << (open & 0x7f);
+    }
+
+    fn has(self, open: u8) -> bool {
+        self.0 & 1 << (open & 0x7f) != 0
+    }
 }
 
 impl Syntax {
@@ -50,6 +69,7 @@ impl Syntax {
     /// Cuts what stands between a string's quotes in JSON.
     fn split(&self, text: &[u8], parts: &mut Vec<Part>) {
         parts.clear();
+        let mut endless = Endless::default();
         let mut at = 0;
         loop {
             if self.merge {
@@ -62,7 +82,7 @@ impl Syntax {
                     return;
                 }
             }
-            let (part, end) = self.part(text, at);
+            let (part, end) = self.part(text, at, &mut endless);
             parts.push(part);
             match character(text, end) {
                 Some((_, next)) => at = next,
@@ -72,12 +92,14 @@ impl Syntax {
     }
 
     /// The part that starts here, and where the separator after it stands.
-    fn part(&self, text: &[u8], start: usize) -> (Part, usize) {
+    fn part(&self, text: &[u8], start: usize, endless: &mut Endless) -> (Part, usize) {
         if let Some((open, inside)) = character(text, start)
             && let Class::Quote(close) = self.class(open)
-            && let Some(quoted) = self.quoted(text, inside, open, close)
         {
-            return quoted;
+            if let Some(quoted) = self.quoted(text, inside, (open, close), *endless) {
+                return quoted;
+            }
+            endless.note(open);
         }
         let mut at = start;
         while let Some((c, next)) = character(text, at)
@@ -88,10 +110,19 @@ impl Syntax {
         (part(start, at, None), at)
     }
 
-    fn quoted(&self, text: &[u8], start: usize, open: u8, close: u8) -> Option<(Part, usize)> {
+    fn quoted(
+        &self,
+        text: &[u8],
+        start: usize,
+        (open, close): (u8, u8),
+        endless: Endless,
+    ) -> Option<(Part, usize)> {
         let mut doubled = None;
         let mut at = start;
         while let Some((c, next)) = character(text, at) {
+            if c != close && endless.has(open) {
+                return None;
+            }
             let after = character(text, next);
             if c == b'\\' && after.is_some_and(|(after, _)| after == close) {
                 at = after?.1;
@@ -316,4 +347,36 @@ pub(super) fn all_accepted<'f>(
     mut fields: impl Iterator<Item = &'f FieldId>,
 ) -> Result<(), Trouble> {
     fields.try_for_each(|field| taken(event, *field, event.accepts(*field)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parts, as they would be if nothing was remembered of the parts before.
+    fn forgetful(syntax: &Syntax, text: &[u8]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut at = 0;
+        loop {
+            let (part, end) = syntax.part(text, at, &mut Endless::default());
+            parts.push(part);
+            match character(text, end) {
+                Some((_, next)) => at = next,
+                None => return parts,
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_open_quotes_changes_no_part() {
+        let syntax = Syntax::new(b",", &[(b'"', b'"'), (b'a', b']')], false);
+        let written = [r#"\""#, ",", r"\\", "a", "]"];
+        let mut parts = Vec::new();
+        for number in 0..written.len().pow(7) {
+            let place = |place| number / written.len().pow(place) % written.len();
+            let text: String = (0..7).map(|at| written[place(at)]).collect();
+            syntax.split(text.as_bytes(), &mut parts);
+            assert_eq!(parts, forgetful(&syntax, text.as_bytes()), "{text}");
+        }
+    }
 }

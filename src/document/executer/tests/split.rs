@@ -64,6 +64,29 @@ fn a_doubled_quote_is_one_and_an_open_quote_is_a_character() {
 }
 
 #[test]
+fn a_line_of_open_quotes_is_gone_through_once() {
+    // Gone through once for each quote, it would take hours.
+    let count = 500_000;
+    let line = "\"a ".repeat(count);
+    let event = json!({ "message": line }).to_string();
+    let ran = run(json!([{"splitter": {"to": ["first"]}}]), &event);
+    assert!(ran.event.ends_with(r#","first":"\"a"}"#), "{}", ran.failed);
+}
+
+#[test]
+fn a_part_is_quoted_also_after_a_quote_that_never_ends() {
+    let split = |line| parts(json!({"separators": ",", "quotes": ["\"", "[]"]}), line);
+    assert_eq!(split(r#""a,"",b"#), json!([r#""a"#, "", "b"]));
+    assert_eq!(split(r#""a,"""",b"#), json!([r#""a"#, r#"""#, "b"]));
+    assert_eq!(split(r#""a,""b,c"#), json!([r#""a"#, r#"""b"#, "c"]));
+    assert_eq!(
+        split(r#""a\",\"b,[b,c]"#),
+        json!([r#""a\""#, r#"\"b"#, "b,c"])
+    );
+    assert_eq!(split(r#"[a,"b,c",["#), json!(["[a", "b,c", "["]));
+}
+
+#[test]
 fn separators_are_seen_through_escapes() {
     let step = json!({"splitter": {"separators": "\t", "to": ["a", "b"]}});
     let event = r#"{"message":"x\u0009\ty\"\ud83d\ude00"}"#;
