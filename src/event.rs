@@ -22,7 +22,7 @@ mod scan;
 
 pub use address::ClientIp;
 pub use batch::{Batch, Effect, Event, Fate, Place, Slot, Violation};
-pub use edit::EventMut;
+pub use edit::{EventMut, Saved};
 pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};
 pub use members::{Elements, Member, Members};

@@ -26,6 +26,15 @@ pub struct EventMut<'b> {
     pub(super) violations: &'b mut Vec<Violation>,
 }
 
+/// An event as it once was; see [`EventMut::save`].
+#[derive(Clone, Copy, Debug)]
+pub struct Saved {
+    text: Span,
+    places: Span,
+    edited: bool,
+    duplicated: bool,
+}
+
 impl EventMut<'_> {
     /// The field's value now.
     pub fn get(&self, field: FieldId) -> Option<Json<'_>> {
@@ -144,6 +153,28 @@ impl EventMut<'_> {
         if self.in_array(field) || self.above_is_valued(field) {
             self.settle();
         }
+    }
+
+    /// Keeps what the event is now, so that several edits can be taken back together. Its slots go
+    /// to `slots`.
+    pub fn save(&self, slots: &mut Vec<Slot>) -> Saved {
+        slots.clear();
+        slots.extend_from_slice(self.slots);
+        Saved {
+            text: self.event.text,
+            places: self.event.places,
+            edited: self.event.edited,
+            duplicated: self.event.duplicated,
+        }
+    }
+
+    /// Takes all edits back that were made since then. What became of the event stays.
+    pub fn restore(&mut self, saved: Saved, slots: &[Slot]) {
+        self.slots.copy_from_slice(slots);
+        self.event.text = saved.text;
+        self.event.places = saved.places;
+        self.event.edited = saved.edited;
+        self.event.duplicated = saved.duplicated;
     }
 
     /// Notes what is wrong, without a verdict.

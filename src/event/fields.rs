@@ -244,6 +244,16 @@ impl FieldsBuilder {
         Some(id)
     }
 
+    /// The path of a field that was added.
+    pub fn path(&self, id: FieldId) -> Option<&Path> {
+        self.fields.nodes.get(id.index()).map(|node| &node.path)
+    }
+
+    /// The field above one that was added, if it is not at the top.
+    pub fn parent(&self, id: FieldId) -> Option<FieldId> {
+        self.fields.nodes.get(id.index())?.parent
+    }
+
     /// With all the fields of another trie, which keep their ids.
     pub fn extend(fields: &Fields) -> Self {
         let mut builder = Self::default();

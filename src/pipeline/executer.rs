@@ -27,7 +27,7 @@ pub use crate::pipeline::executer::shape::{Remove, Rename};
 pub use crate::pipeline::executer::split::{Assigner, Parts, Splitter, Syntax};
 pub use crate::pipeline::executer::time::{Epoch, Output, Time};
 
-use crate::event::{Batch, EventMut, Fate, FieldId, Reason, Span};
+use crate::event::{Batch, EventMut, Fate, FieldId, Reason, Slot, Span};
 use crate::pipeline::Context;
 use crate::pipeline::condition::Condition;
 use crate::secret::{Reference, Secret};
@@ -113,6 +113,7 @@ impl Trouble {
 pub(crate) struct Scratch {
     parts: Vec<split::Part>,
     spans: Vec<Option<Span>>,
+    slots: Vec<Slot>,
     bytes: Vec<u8>,
     text: String,
     ends: Vec<usize>,

@@ -62,12 +62,12 @@ impl ExecuterForm {
             let pairs: Box<[_]> = pairs.collect();
             not_empty(scope, &at, pairs.len());
             distinct(scope, &at, pairs.iter().map(|(_, to)| *to));
-            Executer::Rename(Rename(pairs))
+            Executer::Rename(Rename::new(&pairs, &scope.fields))
         }));
-        add(self
-            .remove
-            .as_ref()
-            .map(|paths| Executer::Remove(Remove(fields(paths, scope, &at.field("remove"))))));
+        add(self.remove.as_ref().map(|paths| {
+            let gone = fields(paths, scope, &at.field("remove"));
+            Executer::Remove(Remove::new(gone, &scope.fields))
+        }));
         add(self
             .keep
             .as_ref()

@@ -1,13 +1,48 @@
-//! `rename` and `remove`: members move or go; no value is copied.
+//! `rename` and `remove`: members move or go; no value is copied. Fields are taken away from the
+//! last to the first, because what follows an element of a list moves up when it goes.
 
-use crate::event::{EventMut, FieldId};
+use std::cmp::Ordering;
+
+use crate::event::{EventMut, FieldId, FieldsBuilder, Kind, Path};
 use crate::pipeline::executer::{Scratch, Trouble, taken};
 
 /// Moves fields, all at once: what stood at a new place is replaced, missing fields are left out.
 #[derive(Debug)]
-pub struct Rename(pub Box<[(FieldId, FieldId)]>);
+pub struct Rename {
+    moves: Box<[Move]>,
+    /// The old places, as they are taken away.
+    gone: Box<[FieldId]>,
+}
+
+/// From one place to another.
+#[derive(Debug)]
+struct Move {
+    from: FieldId,
+    to: FieldId,
+    /// What may be a list, the new place somewhere in it, of which the rename takes elements away:
+    /// then the new place is another element than was meant.
+    shifted: Option<FieldId>,
+}
 
 impl Rename {
+    /// From the first place of each pair to the second.
+    pub fn new(pairs: &[(FieldId, FieldId)], fields: &FieldsBuilder) -> Self {
+        let lists: Vec<_> = pairs
+            .iter()
+            .filter(|(from, _)| fields.path(*from).is_some_and(may_be_element))
+            .filter_map(|(from, _)| fields.parent(*from))
+            .collect();
+        let moved = |(from, to): &(FieldId, FieldId)| Move {
+            from: *from,
+            to: *to,
+            shifted: above(*to, fields).find(|above| lists.contains(above)),
+        };
+        Self {
+            moves: pairs.iter().map(moved).collect(),
+            gone: last_first(pairs.iter().map(|(from, _)| *from).collect(), fields),
+        }
+    }
+
     pub(super) fn run(
         &self,
         event: &mut EventMut<'_>,
@@ -15,31 +50,72 @@ impl Rename {
     ) -> Result<(), Trouble> {
         let spans = &mut scratch.spans;
         spans.clear();
-        spans.extend(self.0.iter().map(|(from, _)| event.span(*from)));
-        for (from, _) in &self.0 {
+        for each in &self.moves {
+            let span = event.span(each.from);
+            let list = |id| {
+                event
+                    .get(id)
+                    .is_some_and(|value| value.kind() == Kind::Array)
+            };
+            if span.is_some() && each.shifted.is_some_and(list) {
+                let message = "the elements of a list cannot change places";
+                return Err(Trouble::new(each.to, message));
+            }
+            spans.push(span);
+        }
+        let before = event.save(&mut scratch.slots);
+        for from in &self.gone {
             event.remove(*from);
         }
-        let mut result = Ok(());
-        for ((from, to), span) in self.0.iter().zip(spans) {
+        for (each, span) in self.moves.iter().zip(spans) {
             let Some(span) = *span else { continue };
-            let done = event.point(*to, span);
-            if let Err(trouble) = taken(event, *to, done) {
-                event.point(*from, span);
-                result = Err(trouble);
+            let done = event.point(each.to, span);
+            if let Err(trouble) = taken(event, each.to, done) {
+                event.restore(before, &scratch.slots);
+                return Err(trouble);
             }
         }
-        result
+        Ok(())
     }
 }
 
 /// Takes fields away.
 #[derive(Debug)]
-pub struct Remove(pub Box<[FieldId]>);
+pub struct Remove(Box<[FieldId]>);
 
 impl Remove {
+    /// Of these fields.
+    pub fn new(gone: Box<[FieldId]>, fields: &FieldsBuilder) -> Self {
+        Self(last_first(gone, fields))
+    }
+
     pub(super) fn run(&self, event: &mut EventMut<'_>) {
         for field in &self.0 {
             event.remove(*field);
         }
     }
+}
+
+/// Every element of a list before those that it follows, and what stands in it before itself.
+fn last_first(mut gone: Box<[FieldId]>, fields: &FieldsBuilder) -> Box<[FieldId]> {
+    gone.sort_by(|a, b| match (fields.path(*a), fields.path(*b)) {
+        (Some(a), Some(b)) => places(b).cmp(places(a)),
+        _ => Ordering::Equal,
+    });
+    gone
+}
+
+/// The names of a path, elements of a list by their number.
+fn places(path: &Path) -> impl Iterator<Item = (Option<u64>, &str)> {
+    let names = path.names().iter();
+    names.map(|name| (name.parse().ok(), &**name))
+}
+
+fn may_be_element(path: &Path) -> bool {
+    let last = places(path).last();
+    last.is_some_and(|(number, _)| number.is_some())
+}
+
+fn above(field: FieldId, fields: &FieldsBuilder) -> impl Iterator<Item = FieldId> {
+    std::iter::successors(fields.parent(field), |above| fields.parent(*above))
 }

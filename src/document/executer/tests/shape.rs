@@ -71,6 +71,46 @@ fn removed_fields_go_with_all_below_them() {
 }
 
 #[test]
+fn elements_of_a_list_go_by_the_number_they_had() {
+    let remove = |paths: serde_json::Value, event| after(json!({ "remove": paths }), event);
+    assert_eq!(
+        remove(json!(["t.0", "t.1"]), r#"{"t":["a","b","c"]}"#),
+        r#"{"t":["c"]}"#
+    );
+    assert_eq!(
+        remove(
+            json!(["t.10", "t.2"]),
+            r#"{"t":[0,1,2,3,4,5,6,7,8,9,10,11]}"#
+        ),
+        r#"{"t":[0,1,3,4,5,6,7,8,9,11]}"#
+    );
+    assert_eq!(
+        remove(
+            json!(["t.0", "t.0.x", "t.1.x"]),
+            r#"{"t":[{"x":1},{"x":2,"y":3}]}"#
+        ),
+        r#"{"t":[{"y":3}]}"#
+    );
+    let rename = json!({"rename": {"t.0": "first", "t.1": "second"}});
+    assert_eq!(
+        after(rename, r#"{"t":["a","b","c"]}"#),
+        r#"{"t":["c"],"first":"a","second":"b"}"#
+    );
+}
+
+#[test]
+fn a_rename_that_fails_leaves_lists_and_the_other_fields_alone() {
+    let event = r#"{"a":1,"p":"text","t":["x","y"]}"#;
+    fails(json!({"rename": {"t.0": "p.x"}}), event);
+    fails(json!({"rename": {"a": "b", "t.0": "p.x"}}), event);
+    fails(json!({"rename": {"t.0": "t.1"}}), event);
+    assert_eq!(
+        after(json!({"rename": {"o.1": "o.2"}}), r#"{"o":{"1":1,"2":2}}"#),
+        r#"{"o":{"2":1}}"#
+    );
+}
+
+#[test]
 fn what_is_kept_stays_byte_for_byte_and_in_order() {
     let event = r#"{"z":1e400, "a":"\/","p":{"x":[ 1 ],"y":2},"q":3}"#;
     let step = json!({"keep": ["a", "z", "p.x", "q.r", "none"]});
