@@ -2,6 +2,7 @@
 //! written, so that the order of the assignments does not matter.
 
 use crate::event::{EventMut, FieldId, Json, Kind, Span};
+use crate::pipeline::executer::split::all_accepted;
 use crate::pipeline::executer::{Scratch, Trouble, put, taken};
 
 /// Values for fields.
@@ -73,19 +74,23 @@ impl Set {
                 spans.push(Some(span));
             }
         }
-        let mut spans = spans.iter().copied().flatten();
+        all_accepted(event, self.0.iter().map(|assignment| &assignment.field))?;
+        let mut rest = spans.as_slice();
         let mut result = Ok(());
         for Assignment { field, value } in &self.0 {
+            let (named, others) = rest.split_at(value.fields().count());
+            rest = others;
             let set = match value {
                 Template::Constant(json) => {
                     put(event, *field, |_, out| out.extend_from_slice(json))
                 }
                 Template::Copy(_) => {
-                    let done = event.point(*field, spans.next().unwrap_or_default());
+                    let value = named.first().copied().flatten();
+                    let done = event.point(*field, value.unwrap_or_default());
                     taken(event, *field, done)
                 }
                 Template::Pieces(pieces) => put(event, *field, |text, out| {
-                    fill(pieces, &mut spans, text, out);
+                    fill(pieces, named, text, out);
                 }),
             };
             result = result.and(set);
@@ -94,7 +99,9 @@ impl Set {
     }
 }
 
-fn fill(pieces: &[Piece], spans: &mut impl Iterator<Item = Span>, text: &[u8], out: &mut Vec<u8>) {
+/// `named` are the values of the fields that the pieces name, in their order.
+fn fill(pieces: &[Piece], named: &[Option<Span>], text: &[u8], out: &mut Vec<u8>) {
+    let mut spans = named.iter().copied().flatten();
     for piece in pieces {
         match piece {
             Piece::Literal(json) => out.extend_from_slice(json),

@@ -161,6 +161,19 @@ fn a_set_makes_objects_but_never_inside_other_values() {
 }
 
 #[test]
+fn a_set_of_which_one_field_does_not_fit_sets_none() {
+    let event = r#"{"b":"str","secret":"SECRET","e":"EEE"}"#;
+    fails(
+        json!({"set": {"b.c": "x-{{ secret }}", "d": "<{{ e }}>"}}),
+        event,
+    );
+    fails(json!({"set": {"a": 1, "b.c": 2}}), event);
+    let below_each_other = json!([{"set": {"x": 1, "x.y": "{{ secret }}!", "z": "{{ e }}!"}}]);
+    let ran = run(below_each_other, event);
+    assert!(ran.event.ends_with(r#","x":1,"z":"EEE!"}"#), "{ran:?}");
+}
+
+#[test]
 fn a_table_gives_what_a_value_stands_for() {
     let step = json!({"lookup": {
         "field": "code", "as": "name", "table": {"1": "one", "true": {"y": 1}, "a\"": null}, "default": "?"
