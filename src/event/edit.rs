@@ -142,11 +142,12 @@ impl EventMut<'_> {
     }
 
     /// Takes the field away, with all below it. What follows an element of an array moves up.
+    /// No earlier member with the same key comes back.
     pub fn remove(&mut self, field: FieldId) {
+        self.unify();
         if self.span(field).is_none() {
             return;
         }
-        self.unify();
         self.event.edited = true;
         self.slots[field.index()].value = Span::default();
         self.clear_below(field);

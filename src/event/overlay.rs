@@ -121,8 +121,9 @@ impl EventMut<'_> {
     }
 
     /// Leaves of members with the same key only the last one in the text, so that an edit of that
-    /// one does not bring an earlier one back. An event that nothing edits keeps them all.
-    pub(super) fn unify(&mut self) {
+    /// one does not bring an earlier one back. An event that nothing edits keeps them all, so a
+    /// step that must let no value through calls this even where it finds nothing to edit.
+    pub fn unify(&mut self) {
         if !self.event.duplicated {
             return;
         }

@@ -72,6 +72,7 @@ impl Hash {
 
     /// Without its key the fields go: what should not be seen is not let through.
     pub(super) fn run(&self, event: &mut EventMut<'_>) -> Result<(), Trouble> {
+        event.unify();
         let mut result = Ok(());
         for field in &self.fields {
             let Some(value) = event.get(*field).filter(|value| !value.is_null()) else {
@@ -164,6 +165,7 @@ impl Mask {
         event: &mut EventMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), Trouble> {
+        event.unify();
         let mut result = Ok(());
         for field in &self.fields {
             let Some(value) = event.get(*field).filter(|value| !value.is_null()) else {

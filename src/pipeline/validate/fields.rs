@@ -75,6 +75,7 @@ impl Types {
         let personal = |typed: &&Typed| typed.property.personal != Personal::None;
         for typed in self.fields.iter().filter(personal) {
             batch.each(|event| {
+                event.unify();
                 if let Some(value) = event.get(typed.field) {
                     let repair = typed.property.personal.apply(value);
                     apply(event, typed.field, repair);

@@ -14,6 +14,21 @@ fn hash(keys: Value) -> Value {
 }
 
 #[test]
+fn a_value_under_a_repeated_key_is_not_let_through() {
+    let field = json!({"field": "p.phone"});
+    for step in [
+        json!({ "hash": field }),
+        json!({ "mask": field }),
+        json!({ "remove": "p.phone" }),
+    ] {
+        let left = after(step.clone(), r#"{"p":{"phone":"138"},"p":{},"a":1}"#);
+        assert_eq!(left, r#"{"p":{},"a":1}"#, "{step}");
+        let left = after(step.clone(), r#"{"p":{"phone":"138","phone":null}}"#);
+        assert!(!left.contains("138"), "{step} {left}");
+    }
+}
+
+#[test]
 fn a_digest_is_of_the_characters() {
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     for text in ["abc", r"\u0061bc"] {

@@ -595,6 +595,25 @@ fn personal_data_is_hashed_masked_or_dropped_also_in_shadow() {
 }
 
 #[test]
+fn personal_data_under_a_repeated_key_is_not_let_through() {
+    let rule = json!({ "type": "string", "personal": "hash" });
+    let types = json!([{ "name": "v", "kind": "types", "fields": { "p.h": rule } }]);
+    let catalog = json!({ "version": 1, "events": { "e": { "properties": { "h": rule } } } });
+    let plan = json!([{ "name": "plan", "kind": "catalog", "catalog": "app", "properties": "p" }]);
+    for event in [
+        r#"{"event":"e","p":{"h":"138","h":null}}"#,
+        r#"{"event":"e","p":{"h":"138"},"p":{}}"#,
+        r#"{"event":"e","p":{"h":"138"},"p":null}"#,
+    ] {
+        let world = world(catalog.clone());
+        for validators in [&types, &plan] {
+            let books = run_in(&world, validators.clone(), &[event]);
+            assert!(!books.fates[0].contains("138"), "{:?}", books.fates);
+        }
+    }
+}
+
+#[test]
 fn freshness_is_a_window_around_the_time_of_receipt() {
     let validators = json!([{ "name": "v", "kind": "freshness", "field": "t", "past": "1 h", "future": "1 min" }]);
     let events = [
