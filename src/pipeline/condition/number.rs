@@ -1,4 +1,6 @@
-//! Numbers as conditions compare them: integers exactly, everything else as doubles.
+//! Numbers as conditions and catalogs compare them: integers exactly, everything else as doubles.
+
+use std::cmp::Ordering;
 
 use crate::event::{Json, Kind};
 
@@ -61,6 +63,19 @@ impl PartialEq for Number {
             // What is `Large` does not fit an `Int`.
             (Self::Int(_), Self::Large(_)) | (Self::Large(_), Self::Int(_)) => false,
             (a, b) => a.as_f64() == b.as_f64(),
+        }
+    }
+}
+
+impl PartialOrd for Number {
+    /// `None` only for what is no number at all, which no event and no document can hold.
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match (*self, *other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(&b)),
+            (Self::Large(a), Self::Large(b)) => Some(a.cmp(&b)),
+            (Self::Int(_), Self::Large(_)) => Some(Ordering::Less),
+            (Self::Large(_), Self::Int(_)) => Some(Ordering::Greater),
+            (a, b) => a.as_f64().partial_cmp(&b.as_f64()),
         }
     }
 }

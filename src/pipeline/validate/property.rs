@@ -2,7 +2,6 @@
 //! nanoseconds and no allocation; only one that is wrong is gone through again (`repair`).
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 use regex::bytes::Regex;
 
@@ -124,15 +123,17 @@ impl Bounds {
             return true;
         }
         match measure(value) {
-            Some(size) => {
-                self.min
-                    .is_none_or(|min| compare(size, min) != Ordering::Less)
-                    && self
-                        .max
-                        .is_none_or(|max| compare(size, max) != Ordering::Greater)
-            }
+            Some(size) => !self.is_below(size) && !self.is_above(size),
             None => true,
         }
+    }
+
+    pub(super) fn is_below(&self, size: Number) -> bool {
+        self.min.is_some_and(|min| size < min)
+    }
+
+    pub(super) fn is_above(&self, size: Number) -> bool {
+        self.max.is_some_and(|max| size > max)
     }
 
     /// Whether a string or list without a least length is so short that nothing needs to be counted:
@@ -200,15 +201,4 @@ pub(super) fn measure(value: Json<'_>) -> Option<Number> {
         Kind::Null | Kind::Bool | Kind::Object => return None,
     };
     i64::try_from(length).ok().map(Number::Int)
-}
-
-/// Integers exactly, everything else as doubles; a bound is never NaN.
-fn compare(a: Number, b: Number) -> Ordering {
-    match (a, b) {
-        (Number::Int(a), Number::Int(b)) => a.cmp(&b),
-        (Number::Large(a), Number::Large(b)) => a.cmp(&b),
-        (Number::Int(_), Number::Large(_)) => Ordering::Less,
-        (Number::Large(_), Number::Int(_)) => Ordering::Greater,
-        (a, b) => a.as_f64().total_cmp(&b.as_f64()),
-    }
 }

@@ -396,6 +396,19 @@ fn coercion_takes_the_nearest_bound() {
 }
 
 #[test]
+fn bounds_are_compared_as_numbers_are() {
+    let ranged = json!({ "type": "float", "min": 0, "max": 1.5 });
+    assert_eq!(property(ranged, json!({}), "-0.0").fates, [with("-0.0")]);
+    let coerce = json!({ "out_of_range": "coerce" });
+    // Both are the same double.
+    let large = json!({ "type": "int", "min": 9_007_199_254_740_993_i64, "max": i64::MAX });
+    assert_eq!(
+        property(large, coerce, "9007199254740992").fates,
+        [with("9007199254740993")]
+    );
+}
+
+#[test]
 fn catalog_knows_events_by_their_most_specific_name() {
     let catalog = json!({ "version": 1, "events": {
         "shop_*": { "priority": "P3", "properties": { "p": "int" } },

@@ -97,8 +97,8 @@ pub(super) fn to_one_of(texts: &[Box<str>], value: Json<'_>) -> Option<Vec<u8>> 
 pub(super) fn into_range(bounds: &Bounds, value: Json<'_>) -> Option<Vec<u8>> {
     match (value.kind(), bounds.max) {
         (Kind::Number, max) => {
-            let number = Number::read(value)?.as_f64();
-            let below = bounds.min.filter(|min| number < min.as_f64());
+            let number = Number::read(value)?;
+            let below = bounds.min.filter(|_| bounds.is_below(number));
             let bound = below.or(max)?;
             Some(super::written(bound).into_bytes())
         }
