@@ -192,13 +192,13 @@ impl Step {
         if id.is_empty() {
             event.remove(self.id_as);
         } else {
-            event.point(self.id_as, id);
+            event.claim(self.id_as, id);
         }
         if let Some(field) = self.new_as {
-            event.point(field, words.is_new(is_new));
+            event.claim(field, words.is_new(is_new));
         }
         if let Some(field) = self.status_as {
-            event.point(field, words.status(status));
+            event.claim(field, words.status(status));
         }
     }
 }

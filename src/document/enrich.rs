@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::document::condition::TimeUnit;
 use crate::document::one_or_many::OneOrMany;
 
-/// What is added to every event, in this order.
+/// What is added to every event, in this order. What a client wrote in the place of such a field is
+/// replaced; so is what stands above one and is no object: by an object.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Enrich")]

@@ -141,6 +141,29 @@ impl EventMut<'_> {
         true
     }
 
+    /// Points a field that belongs to the gateway to a value, whatever the client wrote where it
+    /// goes ([`EventMut::make_room`]).
+    pub fn claim(&mut self, field: FieldId, value: Span) {
+        if !self.point(field, value) && !value.is_empty() {
+            self.make_room(field);
+            self.point(field, value);
+        }
+    }
+
+    /// Lets the field be set: what it cannot be put in is replaced by an empty object.
+    pub fn make_room(&mut self, field: FieldId) {
+        if self.accepts(field) {
+            return;
+        }
+        let mut above = self.fields.parent(field);
+        while let Some(id) = above.filter(|id| self.span(*id).is_none()) {
+            above = self.fields.parent(id);
+        }
+        if let Some(id) = above {
+            self.set(id, |_, out| out.extend_from_slice(b"{}"));
+        }
+    }
+
     /// Takes the field away, with all below it. What follows an element of an array moves up.
     /// No earlier member with the same key comes back.
     pub fn remove(&mut self, field: FieldId) {

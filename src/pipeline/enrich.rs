@@ -2,7 +2,8 @@
 //!
 //! What is the same for all events of a request is written into the batch once, and every event
 //! points there. A field that these steps fill is theirs: what the client wrote there is replaced,
-//! and taken away where nothing is known.
+//! and taken away where nothing is known. What stands above it and is no object becomes one, or a
+//! client could keep the field out.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -174,6 +175,7 @@ impl Skew {
         let mut text = Digits::default();
         let written = write!(text, "{behind}");
         debug_assert!(written.is_ok(), "a number of 64 bits has at most 20 digits");
+        event.make_room(self.into);
         event.set(self.into, |_, out| out.extend_from_slice(text.bytes()));
     }
 }
@@ -228,7 +230,7 @@ fn add(event: &mut EventMut<'_>, into: FieldId, value: Span) {
     if value.is_empty() {
         event.remove(into);
     } else {
-        event.point(into, value);
+        event.claim(into, value);
     }
 }
 
@@ -276,6 +278,7 @@ fn geo_of_field(
             if json.is_empty() {
                 event.remove(*into);
             } else {
+                event.make_room(*into);
                 event.set(*into, |_, out| out.extend_from_slice(json));
             }
         }

@@ -130,6 +130,34 @@ fn client_address_replaces_what_the_client_wrote() {
 }
 
 #[test]
+fn a_client_cannot_keep_out_what_is_added() {
+    let steps = || {
+        json!({
+            "time": { "as": "ctx.at", "skew": { "from": "sent", "as": "ctx.skew" } },
+            "client_ip": { "as": "ctx.net.ip" },
+            "geo": { "from": "ip", "as": { "country": "ctx.net.country" } },
+        })
+    };
+    let added =
+        r#","ctx":{"at":1750000000500,"skew":500,"net":{"ip":"203.0.113.7","country":"NL"}}}"#;
+    let event = r#"{"sent":1750000000000,"ip":"203.0.113.9""#;
+    for ctx in ["null", "\"x\"", "[1]", "7", "{}"] {
+        let left = run(steps(), &format!("{event},\"ctx\":{ctx}}}"), |_, _| ());
+        assert_eq!(left, format!("{event}{added}"), "{ctx}");
+    }
+    let left = run(
+        steps(),
+        &format!("{event},\"ctx\":{{\"net\":[]}}}}"),
+        |_, _| (),
+    );
+    let inside: Value = serde_json::from_str(&left).unwrap();
+    assert_eq!(
+        inside["ctx"]["net"],
+        json!({ "ip": "203.0.113.7", "country": "NL" })
+    );
+}
+
+#[test]
 fn geo_columns_come_from_the_client_or_from_a_field() {
     let steps = json!({ "geo": [
         { "as": { "country": "geo.country", "city": "geo.city" } },
