@@ -11,6 +11,8 @@
 //!
 //! Every command is on one key and atomic, so that it may be sent to a Cluster.
 
+use std::ops::Deref;
+
 use redis::{Pipeline, ServerError, Value};
 
 use crate::device::digest::Key;
@@ -34,10 +36,41 @@ pub enum Layout {
     Plain,
 }
 
-/// Where an entry stands.
-enum Place {
-    Field(Vec<u8>, Vec<u8>),
-    Whole(Vec<u8>),
+/// The name of a key in Redis.
+pub(super) struct Name {
+    bytes: [u8; Name::LONGEST],
+    length: usize,
+}
+
+impl Name {
+    const LONGEST: usize = 17;
+
+    fn of(kind: u8, parts: [&[u8]; 2]) -> Self {
+        let mut name = Self {
+            bytes: [0; Self::LONGEST],
+            length: 0,
+        };
+        for part in [&[b'w', GENERATION, kind][..], parts[0], parts[1]] {
+            let end = name.length + part.len();
+            name.bytes[name.length..end].copy_from_slice(part);
+            name.length = end;
+        }
+        name
+    }
+}
+
+impl Deref for Name {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// Where an entry stands: a field, or all of it.
+enum Place<'k> {
+    Field(Name, &'k [u8]),
+    Whole(Name),
 }
 
 /// What one node is sent, and what it answers.
@@ -92,25 +125,24 @@ impl Layout {
         }
     }
 
-    fn place(self, key: Key) -> Place {
+    fn place(self, key: &Key) -> Place<'_> {
         match self {
             Self::Bucketed { bits } => {
                 let [a, b, c, ..] = key.0;
                 let bucket = u32::from_be_bytes([0, a, b, c]) >> (24 - bits);
-                let mut name = vec![b'w', GENERATION, b'b', bits];
-                name.extend_from_slice(&bucket.to_be_bytes()[1..]);
-                Place::Field(name, key.0[2..].to_vec())
+                let name = Name::of(b'b', [&[bits], &bucket.to_be_bytes()[1..]]);
+                Place::Field(name, &key.0[2..])
             }
-            Self::Plain => Place::Whole([&[b'w', GENERATION, b'p'][..], &key.0].concat()),
+            Self::Plain => Place::Whole(Name::of(b'p', [&key.0, &[]])),
         }
     }
 
     /// The key in Redis that a command is on.
-    pub(super) fn name(self, command: &Command) -> Vec<u8> {
+    pub(super) fn name(self, command: &Command) -> Name {
         match command {
-            Command::Meet(key, day) => strangers(*key, *day),
+            Command::Meet(key, day) => strangers(key, *day),
             Command::Get(key) | Command::Claim(key, _) | Command::Put(key, _) => {
-                match self.place(*key) {
+                match self.place(key) {
                     Place::Field(name, _) | Place::Whole(name) => name,
                 }
             }
@@ -120,32 +152,32 @@ impl Layout {
     /// Appends a command as those of Redis; says how many.
     pub(super) fn write(self, command: &Command, to: &mut Writer) -> usize {
         let before = to.commands;
-        match (command, self.place(command.key())) {
+        match (command, self.place(&command.key())) {
             (Command::Get(_), Place::Field(name, field)) => {
-                to.cmd("HGET").arg(name).arg(field);
+                to.cmd("HGET").arg(&*name).arg(field);
             }
             (Command::Get(_), Place::Whole(name)) => {
-                to.cmd("GET").arg(name);
+                to.cmd("GET").arg(&*name);
             }
             (Command::Claim(_, entry), Place::Field(name, field)) => {
                 let entry = entry.encode();
-                to.cmd("HSETNX").arg(&name).arg(&field).arg(entry);
-                to.cmd("HGET").arg(&name).arg(&field);
+                to.cmd("HSETNX").arg(&*name).arg(field).arg(entry);
+                to.cmd("HGET").arg(&*name).arg(field);
             }
             (Command::Claim(_, entry), Place::Whole(name)) => {
-                let set = to.cmd("SET").arg(name).arg(entry.encode());
+                let set = to.cmd("SET").arg(&*name).arg(entry.encode());
                 set.arg("NX").arg("GET");
             }
             (Command::Put(_, entry), Place::Field(name, field)) => {
-                to.cmd("HSET").arg(name).arg(field).arg(entry.encode());
+                to.cmd("HSET").arg(&*name).arg(field).arg(entry.encode());
             }
             (Command::Put(_, entry), Place::Whole(name)) => {
-                to.cmd("SET").arg(name).arg(entry.encode());
+                to.cmd("SET").arg(&*name).arg(entry.encode());
             }
             (Command::Meet(key, day), _) => {
-                let name = strangers(*key, *day);
-                to.cmd("INCR").arg(&name);
-                to.cmd("EXPIRE").arg(&name).arg(STRANGERS_KEPT);
+                let name = strangers(key, *day);
+                to.cmd("INCR").arg(&*name);
+                to.cmd("EXPIRE").arg(&*name).arg(STRANGERS_KEPT);
             }
         }
         to.commands - before
@@ -182,8 +214,8 @@ impl Layout {
     }
 }
 
-fn strangers(key: Key, day: u16) -> Vec<u8> {
-    [&[b'w', GENERATION, b'g'][..], &day.to_be_bytes(), &key.0].concat()
+fn strangers(key: &Key, day: u16) -> Name {
+    Name::of(b'g', [&day.to_be_bytes(), &key.0])
 }
 
 fn entry(value: &Value) -> Answer {
@@ -213,14 +245,14 @@ mod tests {
         let key = Key([0xab, 0xcd, 0xef, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
         let name = |layout: Layout| layout.name(&Command::Get(key));
         assert_eq!(
-            name(Layout::Bucketed { bits: 20 }),
+            *name(Layout::Bucketed { bits: 20 }),
             [b'w', 1, b'b', 20, 0x0a, 0xbc, 0xde]
         );
         assert_eq!(name(Layout::Plain)[3..], key.0);
-        let Place::Field(_, field) = (Layout::Bucketed { bits: 16 }).place(key) else {
+        let Place::Field(_, field) = (Layout::Bucketed { bits: 16 }).place(&key) else {
             panic!("a bucket has fields");
         };
-        assert_eq!(field, key.0[2..], "the first two bytes are the bucket");
+        assert_eq!(*field, key.0[2..], "the first two bytes are the bucket");
     }
 
     #[test]
