@@ -17,7 +17,9 @@ use crate::rollout::live::{Digest, Paths};
 use crate::sink::{Spec, file, kafka};
 use crate::telemetry::meter::RepoMeter;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
+/// What is still on the way when it is looked at, and then fails.
+const WHILE: Duration = Duration::from_secs(5);
 
 struct World {
     gateway: Gateway,
@@ -116,7 +118,7 @@ impl World {
     /// Towards a cluster that is not there.
     async fn to_nowhere(&self) -> Revision {
         let spec = Spec::Kafka(Box::new(kafka::Spec {
-            delivery_timeout: Duration::from_millis(300),
+            delivery_timeout: WHILE,
             ..kafka::Spec::new(vec!["127.0.0.1:1".to_owned()])
         }));
         let producer = self.connect(spec, Duration::from_millis(1)).await;
