@@ -62,6 +62,11 @@ wait_ready() { # DIR NODE
   done
   echo "node $2 did not listen on $port within 120 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
 }
+end() { # DIR NODE: at once; whoever starts it again must not find it still there
+  signal "$1" "$2" KILL
+  for _ in $(seq 1200); do running "$1" "$2" || return 0; sleep 0.05; done
+  echo "node $2 of $1 was killed and is still there after 60 s" >&2; return 1
+}
 stop_all() { # DIR: ask, wait up to 10 s, then end
   local file node
   for file in "$1"/n*.pid; do
@@ -213,7 +218,7 @@ case ${1:-} in
   up) shift; up "$@" ;;
   topic) tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(bootstrap)" --create --if-not-exists --topic "$3" --partitions "${4:-6}" ;;
   read) tool org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$(bootstrap)" --topic "$3" --from-beginning --timeout-ms 3000 2> /dev/null || true ;;
-  kill) signal "$dir" "$3" KILL ;;
+  kill) end "$dir" "$3" ;;
   pause) signal "$dir" "$3" STOP ;;
   resume) signal "$dir" "$3" CONT ;;
   start) running "$dir" "$3" || launch "$dir" "$3"; wait_ready "$dir" "$3" ;;

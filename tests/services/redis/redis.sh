@@ -8,7 +8,8 @@
 # --cluster: a Cluster of three masters without replicas, on port, port+1 and port+2; their bus is on
 #   the next three.
 # Nodes run with an append-only file and without eviction, as the device map demands; REDIS_APPENDONLY=no
-#   and REDIS_POLICY=allkeys-lru make one that is wrong.
+#   and REDIS_POLICY=allkeys-lru make one that is wrong. REDIS_NODE_TIMEOUT=2000: the nodes of a Cluster
+#   give one another up after so many milliseconds, not after 15 s.
 # --owner: when that process has ended, the nodes are stopped and their data deleted; logs stay.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,12 +36,12 @@ cli() { # DIR NODE COMMAND…
   redis-cli -p "$port" "$@"
 }
 wait_ready() { # DIR NODE: it answers, and has read its data
-  for _ in $(seq 480); do
+  for _ in $(seq 4800); do
     [ "$(cli "$1" "$2" ping 2> /dev/null)" = PONG ] && return 0
     running "$1" "$2" || { echo "node $2 has ended:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1; }
     sleep 0.05
   done
-  echo "node $2 did not answer within 24 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
+  echo "node $2 did not answer within 240 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
 }
 stop_all() { # DIR: ask, wait up to 5 s, then end
   local file node
@@ -80,7 +81,7 @@ S
   [ -z "$4" ] || cat <<S
 cluster-enabled yes
 cluster-port $(($3 + 3))
-cluster-node-timeout 2000
+cluster-node-timeout ${REDIS_NODE_TIMEOUT:-15000}
 S
 }
 join() { # DIR SERVERS: makes one Cluster of nodes that do not know each other
@@ -91,11 +92,24 @@ join() { # DIR SERVERS: makes one Cluster of nodes that do not know each other
   fi
 }
 wait_joined() { # DIR NODE
-  for _ in $(seq 480); do
+  for _ in $(seq 4800); do
     cli "$1" "$2" cluster info | grep -q '^cluster_state:ok' && return 0
     sleep 0.05
   done
-  echo "node $2 did not join within 24 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
+  echo "node $2 did not join within 240 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
+}
+wait_whole() { # DIR: every node that runs says that the Cluster is well; one that was away is given up for a while
+  local file node
+  grep -q '^cluster-enabled' "$1/n1.conf" || return 0
+  for file in "$1"/n*.pid; do
+    node=${file##*/n}; node=${node%.pid}
+    if running "$1" "$node"; then wait_joined "$1" "$node"; fi
+  done
+}
+end() { # DIR NODE: at once; whoever starts it again must not find it still there
+  signal "$1" "$2" KILL
+  for _ in $(seq 1200); do running "$1" "$2" || return 0; sleep 0.05; done
+  echo "node $2 of $1 was killed and is still there after 60 s" >&2; return 1
 }
 
 up() {
@@ -134,10 +148,10 @@ esac
 case ${1:-} in
   up) shift; up "$@" ;;
   cli) shift 2; cli "$dir" "$@" ;;
-  kill) signal "$dir" "$3" KILL ;;
+  kill) end "$dir" "$3" ;;
   pause) signal "$dir" "$3" STOP ;;
-  resume) signal "$dir" "$3" CONT ;;
-  start) running "$dir" "$3" || launch "$dir" "$3"; wait_ready "$dir" "$3" ;;
+  resume) signal "$dir" "$3" CONT; wait_whole "$dir" ;;
+  start) running "$dir" "$3" || launch "$dir" "$3"; wait_ready "$dir" "$3"; wait_whole "$dir" ;;
   down) stop_all "$dir" ;;
   watch) watch_owner "$2" "$3" ;;
   *) sed -n '2,13p' "$0" >&2; exit 2 ;;
