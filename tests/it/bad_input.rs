@@ -18,7 +18,8 @@ version: 1
 input: { format: text, limits: { body: 1 MiB, event: 4 KiB, events: 100 } }
 route: [ { otherwise: { producer: files, topic: lines } } ]
 ";
-const PRODUCERS: &str = "version: 1\nproducers: { files: { file: { folder: files } } }\n";
+const PRODUCERS: &str =
+    "version: 1\nproducers: { files: { file: { folder: files, fsync: false } } }\n";
 
 fn documents() -> Documents {
     Documents::empty()

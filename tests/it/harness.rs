@@ -25,6 +25,9 @@ pub(crate) fn soak() -> bool {
     std::env::var_os("WEIR_SOAK").is_some()
 }
 
+/// Seconds that anything may take on a machine that is busy with other things.
+pub(crate) const LONG: u64 = 240;
+
 /// Waits until `holds` returns something, and fails with `what` after `seconds`. Deadlines are far
 /// beyond what is expected: they end a test that hangs, they measure nothing.
 pub(crate) async fn eventually<T, F>(seconds: u64, what: &str, mut holds: impl FnMut() -> F) -> T

@@ -9,7 +9,7 @@ use crate::harness::gateway::Gateway;
 use crate::harness::http::{self, Counts, Raw, Reply};
 use crate::harness::kafka::Kafka;
 use crate::harness::load::{self, Ledger, Load};
-use crate::harness::{eventually, soak};
+use crate::harness::{LONG, eventually, soak};
 
 /// Longer than any delivery may take: what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +25,18 @@ fn producer(kafka: &Kafka) -> String {
         "version: 1\nproducers: {{ main: {{ kafka: {{ brokers: {} }} }} }}\n",
         kafka.brokers()
     )
+}
+
+/// The same for what is not about an absent Kafka: a machine that stands still is none.
+fn patient_producer(kafka: &Kafka) -> String {
+    format!(
+        "version: 1\nproducers: {{ main: {{ kafka: {{ brokers: {}, breaker_after: 60 s, timeouts: {{ delivery: 240 s }} }} }} }}\n",
+        kafka.brokers()
+    )
+}
+
+fn patient_documents(kafka: &Kafka, repo: &str) -> Documents {
+    documents(kafka, repo).with("weir.producers.yaml", &patient_producer(kafka))
 }
 
 fn documents(kafka: &Kafka, repo: &str) -> Documents {
@@ -66,7 +78,7 @@ async fn settle(gateway: &mut Gateway, ledger: &Ledger, kafka: &Kafka) {
 /// Waits until so many events have been accepted.
 async fn until_accepted(gateway: &Gateway, more: u64) {
     let before = gateway.metrics().await.books("events").accepted;
-    eventually(240, "events are accepted", || async {
+    eventually(LONG, "events are accepted", || async {
         let now = gateway
             .metrics()
             .await
@@ -164,8 +176,11 @@ fn assert_two_to_retry(reply: &Reply, code: &str) {
 async fn a_missing_topic_is_told_and_starves_no_other() {
     let kafka = Kafka::shared();
     kafka.create("missing-main", 1).await;
-    let mut gateway =
-        Gateway::start(documents(kafka, &mixed("missing-main", "missing-other"))).await;
+    let mut gateway = Gateway::start(patient_documents(
+        kafka,
+        &mixed("missing-main", "missing-other"),
+    ))
+    .await;
     let reply = gateway.post("events", MIXED).await;
     assert_two_to_retry(&reply, "delivery.unknown_topic");
     let numbers: Vec<_> = kafka
@@ -177,7 +192,7 @@ async fn a_missing_topic_is_told_and_starves_no_other() {
 
     // Once somebody has made it, the same events pass without a restart.
     kafka.create("missing-other", 1).await;
-    eventually(240, "the new topic is used", || async {
+    eventually(LONG, "the new topic is used", || async {
         (gateway.post("events", MIXED).await.status == 200).then_some(())
     })
     .await;
@@ -192,7 +207,11 @@ async fn a_message_too_large_for_its_topic_is_rejected_alone() {
     kafka
         .create_with("large-other", 1, &[("max.message.bytes", "2000")])
         .await;
-    let mut gateway = Gateway::start(documents(kafka, &mixed("large-main", "large-other"))).await;
+    let mut gateway = Gateway::start(patient_documents(
+        kafka,
+        &mixed("large-main", "large-other"),
+    ))
+    .await;
     // Random letters, or the batch would be small once compressed.
     let noise: String = (0..300_u64)
         .map(|n| {
@@ -287,7 +306,7 @@ async fn an_encrypted_cluster_is_reached_only_with_the_right_certificates() {
     let nobody = format!("ca: {}", file("ca.pem"));
     for wrong in [stranger, nobody] {
         let mut gateway = Gateway::spawn(documents(&wrong), |_| {});
-        eventually(240, "the log says what to check", || async {
+        eventually(LONG, "the log says what to check", || async {
             let log = gateway.log();
             (log.contains("ssl://") && log.contains("check `sasl` and `tls`")).then_some(())
         })
@@ -343,7 +362,7 @@ async fn one_of_two_clusters_away_harms_only_what_needs_it() {
     assert_eq!((alone.status, alone.counts().accepted), (200, 1));
 
     far.resume(1);
-    eventually(240, "the cluster that came back is used", || async {
+    eventually(LONG, "the cluster that came back is used", || async {
         (gateway
             .post("events", "{\"n\":7,\"both\":true}")
             .await
@@ -360,7 +379,7 @@ async fn one_of_two_clusters_away_harms_only_what_needs_it() {
 async fn clients_that_go_away_while_waiting_change_no_book() {
     let kafka = Kafka::own("abandoned");
     kafka.create("events", 3).await;
-    let mut gateway = Gateway::start(documents(&kafka, EVENTS)).await;
+    let mut gateway = Gateway::start(patient_documents(&kafka, EVENTS)).await;
     gateway.post("events", "{\"id\":\"first\"}").await;
     kafka.pause(1);
     let mut waiting = Vec::new();
@@ -374,7 +393,7 @@ async fn clients_that_go_away_while_waiting_change_no_book() {
         raw.write(head + &body).await;
         waiting.push(raw);
     }
-    eventually(40, "all are waiting", || async {
+    eventually(LONG, "all are waiting", || async {
         (gateway.metrics().await.sum("weir_in_flight_requests", &[]) >= 50.0).then_some(())
     })
     .await;
@@ -383,7 +402,7 @@ async fn clients_that_go_away_while_waiting_change_no_book() {
     waiting.into_iter().for_each(Raw::reset);
     drop(closing);
     kafka.resume(1);
-    let metrics = eventually(240, "the books are closed", || async {
+    let metrics = eventually(LONG, "the books are closed", || async {
         let metrics = gateway.metrics().await;
         (metrics.count("weir_events_received_total", &[("repo", "events")]) == 101)
             .then_some(metrics)
@@ -417,7 +436,7 @@ async fn what_ack_memory_loses_is_counted_and_logged() {
             .accepted,
         1
     );
-    eventually(40, "the first event is in Kafka", || async {
+    eventually(LONG, "the first event is in Kafka", || async {
         (kafka.read("events").len() == 1).then_some(())
     })
     .await;
@@ -430,7 +449,7 @@ async fn what_ack_memory_loses_is_counted_and_logged() {
         (200, 2),
         "memory answers without waiting"
     );
-    eventually(160, "the loss is counted", || async {
+    eventually(LONG, "the loss is counted", || async {
         (gateway
             .metrics()
             .await
@@ -439,10 +458,13 @@ async fn what_ack_memory_loses_is_counted_and_logged() {
             .then_some(())
     })
     .await;
-    assert!(
-        gateway.log().to_lowercase().contains("error"),
-        "the loss is logged"
-    );
+    eventually(LONG, "the loss is logged", || async {
+        gateway
+            .log()
+            .contains("accepted records lost")
+            .then_some(())
+    })
+    .await;
     gateway.metrics().await.books("events");
     gateway.stop().await;
 }
@@ -459,12 +481,12 @@ async fn an_instance_that_nobody_sends_to_is_ready_again_when_kafka_is_back() {
     assert!(ready().await);
     kafka.pause(1);
     assert_eq!(gateway.post("events", "{\"id\":\"a\"}").await.status, 503);
-    eventually(60, "it is not ready", || async {
+    eventually(LONG, "it is not ready", || async {
         (!ready().await).then_some(())
     })
     .await;
     kafka.resume(1);
-    eventually(60, "it is ready again", || async {
+    eventually(LONG, "it is ready again", || async {
         ready().await.then_some(())
     })
     .await;

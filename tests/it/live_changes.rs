@@ -8,10 +8,12 @@ use crate::harness::documents::Documents;
 use crate::harness::gateway::{Gateway, Resources, Revision};
 use crate::harness::kafka::Kafka;
 use crate::harness::load::{Ledger, Load};
-use crate::harness::{eventually, scale, soak};
+use crate::harness::{LONG, eventually, scale, soak};
 
-/// When a client gives up: far beyond what is expected, which `make soak` prints.
+/// When a client gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// No change may cost a request more than this, on a machine that does nothing else.
+const SLOWEST: Duration = Duration::from_secs(4);
 /// Not synced: on a disk that many share it may take seconds, for which a lane would be closed.
 pub(crate) const FILES: &str =
     "version: 1\nproducers: { files: { file: { folder: files, fsync: false } } }\n";
@@ -134,7 +136,7 @@ async fn assert_nothing_left_behind(gateway: &Gateway, before: Resources, early:
 async fn at_rest(gateway: &Gateway) -> Resources {
     let load = Load::start(gateway, "events", 16, PATIENCE, kinds);
     let enough = u32::try_from(scale(50_000)).unwrap();
-    eventually(120, "clients were answered", || async {
+    eventually(LONG, "clients were answered", || async {
         // Under load the sums of a reading need not balance: requests end while it is taken.
         let received = gateway
             .metrics()
@@ -144,7 +146,7 @@ async fn at_rest(gateway: &Gateway) -> Resources {
     })
     .await;
     load.finish().await;
-    eventually(40, "the connections are closed", || async {
+    eventually(LONG, "the connections are closed", || async {
         (gateway.metrics().await.sum("weir_connections", &[]) == 0.0).then_some(())
     })
     .await;
@@ -158,6 +160,7 @@ pub(crate) fn report(what: &str, ledger: &Ledger) {
             ledger.answers.len(),
             ledger.slowest()
         );
+        assert!(ledger.slowest() < SLOWEST, "{what}");
     }
 }
 
@@ -282,7 +285,9 @@ async fn switches_change_under_load_while_another_document_is_broken() {
 }
 
 fn producer(brokers: &str, version: usize) -> String {
-    format!("version: {version}\nproducers: {{ main: {{ kafka: {{ brokers: {brokers} }} }} }}\n")
+    format!(
+        "version: {version}\nproducers: {{ main: {{ kafka: {{ brokers: {brokers}, breaker_after: 60 s }} }} }}\n"
+    )
 }
 
 const TO_KAFKA: &str = "\

@@ -13,7 +13,7 @@ use super::documents::Documents;
 use super::http::{self, Reply};
 use super::metrics::Metrics;
 use super::nacos::Space;
-use super::{eventually, ports};
+use super::{LONG, eventually, ports};
 
 pub(crate) struct Gateway {
     child: Child,
@@ -124,7 +124,7 @@ impl Gateway {
     pub(crate) async fn until_ready(&self) {
         let client = &self.operator;
         let url = self.admin_url("/readyz");
-        eventually(40, "the gateway is ready", || async {
+        eventually(LONG, "the gateway is ready", || async {
             let answer = client.get(&url).send().await.ok()?;
             answer.status().is_success().then_some(())
         })
@@ -187,7 +187,7 @@ impl Gateway {
 
     /// Waits until the outcome of a change is reported that came after `before`.
     pub(crate) async fn outcome_after(&self, before: &Revision) -> Revision {
-        eventually(60, "the outcome of the change is reported", || async {
+        eventually(LONG, "the outcome of the change is reported", || async {
             let revision = self.revision().await;
             (revision.sequence() > before.sequence()).then_some(revision)
         })
@@ -220,7 +220,8 @@ impl Gateway {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// The lines of all files of a topic that a `file` producer wrote below the gateway's folder.
+    /// The lines of all files of a topic that a `file` producer wrote below the gateway's folder. A
+    /// line that is being written is none yet.
     pub(crate) fn written(&self, topic: &str) -> Vec<String> {
         let mut files = Vec::new();
         let mut pending = vec![(self.folder.path().to_owned(), false)];
@@ -235,9 +236,13 @@ impl Gateway {
             }
         }
         files.sort();
-        let texts = files
-            .iter()
-            .map(|file| std::fs::read_to_string(file).unwrap());
+        let whole = |file: &PathBuf| {
+            let mut bytes = std::fs::read(file).unwrap();
+            let end = bytes.iter().rposition(|byte| *byte == b'\n');
+            bytes.truncate(end.map_or(0, |end| end + 1));
+            String::from_utf8(bytes).unwrap()
+        };
+        let texts = files.iter().map(whole);
         texts
             .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
             .collect()

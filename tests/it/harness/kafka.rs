@@ -17,7 +17,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Headers as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{eventually, ports};
+use super::{LONG, eventually, ports};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/kafka/kafka.sh");
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -158,7 +158,7 @@ impl Kafka {
         }
         // A node that has just joined, or is slow to say that it lives, is not in the metadata for a
         // moment; the client drops what it has asked of it, and must ask again.
-        eventually(240, "the topic is made", || async {
+        eventually(LONG, "the topic is made", || async {
             let made = admin.create_topics([&new], &AdminOptions::new()).await;
             match made.as_deref() {
                 Ok([Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))]) => Some(()),
@@ -169,7 +169,7 @@ impl Kafka {
             }
         })
         .await;
-        eventually(240, "the topic has leaders", || async {
+        eventually(LONG, "the topic has leaders", || async {
             let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).ok()?;
             let found = &metadata.topics()[0];
             let led = found
