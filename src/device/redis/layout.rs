@@ -266,7 +266,7 @@ mod tests {
         let names: Vec<_> = told
             .pipeline
             .cmd_iter()
-            .map(|command| command.args_iter().next().map(name_of).unwrap())
+            .map(|command| name_of(&command.args_iter().next().unwrap()))
             .collect();
         let expected = ["HSETNX", "HGET", "INCR", "EXPIRE"].map(|name| ["ASKING", name]);
         assert_eq!(names, expected.concat());
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(told.answers(values), [1, 3, 5, 7].map(Value::Int));
     }
 
-    fn name_of(argument: redis::Arg<&[u8]>) -> String {
+    fn name_of(argument: &redis::Arg<&[u8]>) -> String {
         match argument {
             redis::Arg::Simple(name) => String::from_utf8(name.to_vec()).unwrap(),
             _ => String::new(),
