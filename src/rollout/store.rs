@@ -17,6 +17,7 @@
 //! the next change.
 
 mod keep;
+mod pin;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -31,11 +32,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::rollout::store::keep::before;
+pub use crate::rollout::store::pin::Pin;
 
 use crate::document::digest::{Checksum, Content, DataId};
 use crate::document::set::Set;
 use crate::rollout::history::State;
 use crate::rollout::live::Digest;
+use crate::rollout::stage::chain;
 use crate::rollout::store::keep::worth_keeping;
 
 const FORMAT: u32 = 1;
@@ -101,18 +104,6 @@ pub struct SavedDocument {
     pub held: bool,
 }
 
-/// That this instance is to stay where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pin {
-    format: u32,
-    /// The digest of the set.
-    pub set: String,
-    /// Why, as the operator wrote it.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedSwitches {
     format: u32,
@@ -129,18 +120,6 @@ pub struct Store {
     source: String,
     /// The newest first.
     kept: Mutex<Vec<Arc<Saved>>>,
-}
-
-impl Pin {
-    /// To a set, from now on.
-    pub fn new(set: &str, reason: &str, since: Timestamp) -> Self {
-        Self {
-            format: FORMAT,
-            set: set.to_owned(),
-            reason: reason.to_owned(),
-            since,
-        }
-    }
 }
 
 impl Store {
@@ -229,7 +208,15 @@ impl Store {
         };
         sealed::write_record(&self.set_path(saved.number), &saved)?;
         self.kept().insert(0, Arc::new(saved));
-        self.prune()
+        // The set is kept: what could not be removed takes space, and nothing else.
+        if let Err(error) = self.prune() {
+            let why = chain(&error);
+            tracing::warn!(
+                why,
+                "saved sets that are not needed any more cannot be removed"
+            );
+        }
+        Ok(())
     }
 
     /// The last good switches, if there are any.
@@ -257,26 +244,6 @@ impl Store {
             sha256: content.sha256.to_string(),
         };
         sealed::write_record(&self.root.join("switches.json"), &saved)
-    }
-
-    /// The pin, if this instance is pinned.
-    pub fn pin(&self) -> Result<Option<Pin>, Error> {
-        let path = self.root.join("pin.json");
-        let pin = sealed::read_record::<Pin>(&path)?;
-        pin.map(|pin| check_format(pin.format, &path).map(|()| pin))
-            .transpose()
-    }
-
-    /// Keeps the pin, or that there is none.
-    pub fn save_pin(&self, pin: Option<&Pin>) -> Result<(), Error> {
-        let path = self.root.join("pin.json");
-        match pin {
-            Some(pin) => {
-                self.make_folders()?;
-                sealed::write_record(&path, pin)
-            }
-            None => sealed::remove(&path),
-        }
     }
 
     /// A content by its digest. A damaged one is removed, so that it is written again when a set
@@ -314,7 +281,7 @@ impl Store {
 
     /// Removes sets beyond those that are kept, and the contents that nothing names any more.
     fn prune(&self) -> Result<(), Error> {
-        let pinned = self.pin()?.map(|pin| pin.set);
+        let pinned = unless_damaged(self.pin())?.map(|pin| pin.set);
         let numbers: BTreeSet<u64> = {
             let mut kept = self.kept();
             *kept = worth_keeping(&kept, pinned.as_deref());
@@ -326,7 +293,8 @@ impl Store {
         let sets = self.sets();
         let documents = sets.iter().flat_map(|saved| &saved.documents);
         let mut named: BTreeSet<String> = documents.map(|each| each.sha256.clone()).collect();
-        let switches = sealed::read_record::<SavedSwitches>(&self.root.join("switches.json"))?;
+        let switches = sealed::read_record::<SavedSwitches>(&self.root.join("switches.json"));
+        let switches = unless_damaged(switches)?;
         named.extend(switches.map(|switches| switches.sha256));
         for name in sealed::names(&self.root.join("contents")) {
             // Only what this store wrote is its own to remove.
@@ -347,7 +315,7 @@ impl Store {
             check_format(saved.format, &path).map(|()| saved)
         });
         let saved = read.inspect_err(|error| {
-            let why = crate::rollout::stage::chain(error);
+            let why = chain(error);
             tracing::error!(why, "a saved set cannot be used");
         });
         let saved = saved.ok()?;
@@ -383,6 +351,14 @@ impl Store {
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Saved>>> {
         // Nothing panics while it is held; if it did, the list is still whole.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is damaged cannot be used, and is as good as not there.
+fn unless_damaged<T>(read: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Err(Error::Corrupt { .. }) => Ok(None),
+        read => read,
     }
 }
 

@@ -71,7 +71,10 @@ impl Reconciler {
             Ok(None) => return,
             Err(error) => {
                 let why = chain(&error);
-                tracing::error!(why, "whether this instance is pinned cannot be read");
+                tracing::error!(
+                    why,
+                    "whether this instance is pinned cannot be read, it follows the documents"
+                );
                 return;
             }
         };

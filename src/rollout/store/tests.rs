@@ -305,3 +305,18 @@ fn a_damaged_pin_or_switches_is_an_error_that_names_the_file() {
     assert!(errors[0].contains("pin.json is damaged"), "{errors:?}");
     assert!(errors[1].contains("switches.json is damaged"), "{errors:?}");
 }
+
+#[test]
+fn beside_a_damaged_pin_or_switches_sets_are_saved_and_removed_as_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    save(&store, &set(1));
+    for name in ["pin.json", "switches.json"] {
+        fs::write(folder.path().join("rollout").join(name), "{}\n00\n").unwrap();
+    }
+    for version in 2..=25 {
+        save(&store, &set(version));
+    }
+    assert_eq!(store.sets().len(), 20);
+    assert_eq!(store.pin().unwrap(), None);
+}
