@@ -152,11 +152,12 @@ impl History {
     pub fn push(&self, mut outcome: Outcome) {
         let report = &mut self.lock().report;
         outcome.sequence = report.outcomes.front().map_or(0, |newest| newest.sequence) + 1;
-        if report.digest.as_ref() != Some(&outcome.digest) {
+        // Before the first revision there is none to show.
+        if !outcome.digest.is_empty() && report.digest.as_ref() != Some(&outcome.digest) {
             report.previous = report.digest.replace(outcome.digest.clone());
             report.since = Some(outcome.at);
         }
-        report.set = Some(outcome.set.clone());
+        report.set = Some(outcome.set.clone()).filter(|set| !set.is_empty());
         report.held = held(&outcome);
         report.outcomes.push_front(outcome);
         report.outcomes.truncate(KEPT);
@@ -221,7 +222,7 @@ impl History {
     /// The sets that can be gone back to.
     pub fn revisions(&self) -> Revisions {
         let told = self.lock();
-        let live = told.report.set.clone().filter(|set| !set.is_empty());
+        let live = told.report.set.clone();
         let previous = store::before(&told.kept, live.as_deref().unwrap_or_default());
         Revisions {
             previous: previous.map(|saved| saved.set.clone()),
@@ -285,6 +286,24 @@ mod tests {
         assert_eq!(report.outcomes.len(), 3);
         assert_eq!(report.outcomes[0].sequence, 3);
     }
+
+    #[test]
+    fn a_refusal_before_the_first_revision_shows_none() {
+        let history = History::default();
+        history.push(outcome(State::Refused, ""));
+        let report = history.report();
+        assert_eq!(
+            (report.digest, report.set, report.since),
+            (None, None, None)
+        );
+        history.push(outcome(State::Applied, "a"));
+        let report = history.report();
+        assert_eq!(
+            (report.digest.as_deref(), report.previous),
+            (Some("a"), None)
+        );
+    }
+
     #[test]
     fn a_pin_is_told_before_staleness_and_staleness_before_the_outcome() {
         let history = History::default();
