@@ -1,6 +1,6 @@
 //! What came of each change: the outcome that the admin port, the log and the metrics report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -137,6 +137,17 @@ pub enum Known {
     News,
 }
 
+/// What is kept for the next start, each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The set that is live.
+    Set,
+    /// The switches in force.
+    Switches,
+    /// Whether this instance is pinned.
+    Pin,
+}
+
 /// Outcomes by the time they were known, and what else there is to tell.
 #[derive(Debug, Default)]
 pub struct History(Mutex<Told>);
@@ -145,6 +156,8 @@ pub struct History(Mutex<Told>);
 struct Told {
     report: Report,
     kept: Vec<Arc<Saved>>,
+    /// What would not survive a restart, and why.
+    unsaved: BTreeMap<Part, String>,
 }
 
 impl History {
@@ -192,11 +205,19 @@ impl History {
         self.lock().kept = sets;
     }
 
-    /// Notes which sets are kept, and why what is live is not, if so.
-    pub fn saved(&self, sets: Vec<Arc<Saved>>, unsaved: Option<String>) {
+    /// Notes that something is kept for the next start, or why not.
+    pub fn saved(&self, part: Part, failed: Option<String>) -> Known {
         let mut told = self.lock();
-        told.kept = sets;
-        told.report.unsaved = unsaved;
+        let before = told.unsaved.remove(&part);
+        let known = if before == failed {
+            Known::Before
+        } else {
+            Known::News
+        };
+        told.unsaved.extend(failed.map(|why| (part, why)));
+        let all: Vec<_> = told.unsaved.values().cloned().collect();
+        told.report.unsaved = (!all.is_empty()).then(|| all.join("; "));
+        known
     }
 
     /// The set that a revision of this process was of.
@@ -302,6 +323,21 @@ mod tests {
             (report.digest.as_deref(), report.previous),
             (Some("a"), None)
         );
+    }
+
+    #[test]
+    fn what_is_not_kept_is_told_until_it_is_whatever_else_is_kept() {
+        let history = History::default();
+        let full = || Some("full".to_owned());
+        assert_eq!(history.saved(Part::Set, full()), Known::News);
+        assert_eq!(history.saved(Part::Set, full()), Known::Before);
+        assert_eq!(history.saved(Part::Pin, full()), Known::News);
+        assert_eq!(history.saved(Part::Switches, None), Known::Before);
+        assert_eq!(history.report().unsaved.as_deref(), Some("full; full"));
+        assert_eq!(history.saved(Part::Set, None), Known::News);
+        assert_eq!(history.report().unsaved.as_deref(), Some("full"));
+        history.saved(Part::Pin, None);
+        assert_eq!(history.report().unsaved, None);
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Storing the pointer, and telling what came of a change: to the log, the metrics and the history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::document::diagnostic::{At, Diagnostic, Diagnostics, Severity};
+use crate::document::digest::DataId;
 use crate::document::set::{Compilation, INDEX, Set};
 use crate::document::switches::Switches;
 use crate::rollout::bind::Binder;
-use crate::rollout::history::{History, Known, Outcome, State};
+use crate::rollout::history::{History, Known, Outcome, Part, State};
 use crate::rollout::live::{Digest, Live, Revision};
 use crate::rollout::retire::Retired;
 use crate::rollout::source::Shown;
@@ -78,6 +80,23 @@ impl News {
             held: vec![INDEX.to_owned()],
             diagnostics: found.into_vec(),
             ..Self::default()
+        }
+    }
+
+    /// Adds what goes live without something that it needs.
+    pub(super) fn lack(&mut self, documents: &BTreeMap<DataId, String>) {
+        let hint = "this is tried again; until then events go as before, or without it";
+        for (document, why) in documents {
+            let document = document.as_str();
+            if !self.held.iter().any(|held| held == document) {
+                self.held.push(document.to_owned());
+            }
+            let mut told = self.diagnostics.iter();
+            if !told.any(|told| told.document == document && told.message.contains(why)) {
+                let mut found = Diagnostics::new(document);
+                found.error(&At::ROOT, why, hint);
+                self.diagnostics.extend(found.into_vec());
+            }
         }
     }
 
@@ -152,17 +171,21 @@ impl Publisher {
         self.history.pinned(pin.cloned());
     }
 
-    /// Tells what came of writing the state directory.
-    pub(super) fn saved(&self, store: &Store, written: Result<(), store::Error>) {
+    /// Tells what came of keeping something for the next start.
+    pub(super) fn saved(&self, part: Part, store: &Store, written: Result<(), store::Error>) {
         let failed = written.err().map(|error| chain(&error));
-        if let Some(why) = &failed {
-            self.metrics.state_write_failures.inc();
-            tracing::error!(
+        self.metrics
+            .state_write_failures
+            .inc_by(u64::from(failed.is_some()));
+        self.history.kept(store.sets());
+        match (self.history.saved(part, failed.clone()), failed) {
+            (Known::Before, _) => {}
+            (Known::News, Some(why)) => tracing::error!(
                 why,
                 "the state directory cannot be written: the change is live, and would not survive a restart"
-            );
+            ),
+            (Known::News, None) => tracing::info!("the state directory can be written again"),
         }
-        self.history.saved(store.sets(), failed);
     }
 
     /// The set that a revision of this process was of.

@@ -5,10 +5,13 @@
 //! compiled against what is live, and go live meanwhile. A source that does not answer holds up
 //! nothing at all: it is read beside everything else.
 
+mod asking;
 mod command;
 mod past;
+mod pause;
 mod prepare;
 mod retry;
+mod save;
 mod start;
 mod swap;
 mod switches;
@@ -18,13 +21,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin as PinBox;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::center::{Contents, Unreadable};
-use crate::delivery::{Connected, Delivery};
+use crate::delivery::Delivery;
 use crate::document::digest::{Content, DataId};
 use crate::document::set::{self, Compilation, INDEX, Set};
 use crate::document::switches::Switches;
@@ -32,16 +36,16 @@ use crate::event::Label;
 use crate::rollout::Settings;
 use crate::rollout::control::{Answer, Command};
 use crate::rollout::publish::{News, Origin, Publisher};
-use crate::rollout::reconcile::retry::Unready;
+use crate::rollout::reconcile::asking::Asking;
+use crate::rollout::reconcile::past::Looked;
+use crate::rollout::reconcile::retry::{Reasons, Unready};
+use crate::rollout::reconcile::save::Unsaved;
 use crate::rollout::source::{Known, Read, Source};
 use crate::rollout::stage::{Answers, Ready, chain};
 use crate::rollout::store::{Pin, Store};
 use crate::sink;
 use crate::tasks::{Drained, Ended};
 use crate::telemetry::clock;
-
-/// How far behind its notices a config center's answers may be.
-const LAG: Duration = Duration::from_millis(300);
 
 /// Documents as the compiler takes them.
 type Documents = BTreeMap<DataId, Result<Content, String>>;
@@ -55,6 +59,14 @@ struct Underway<T>(PinBox<Box<dyn Future<Output = T> + Send>>);
 impl<T> fmt::Debug for Underway<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Underway")
+    }
+}
+
+impl<T> Future for Underway<T> {
+    type Output = T;
+
+    fn poll(mut self: PinBox<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        self.0.as_mut().poll(context)
     }
 }
 
@@ -89,16 +101,16 @@ pub(super) struct Reconciler {
     pinned: Option<(Pin, Documents)>,
     unready: Unready,
     answers: Answers,
-    asking: Option<Underway<(Wanted, Vec<Connected>)>>,
+    asking: Asking,
+    /// Whether a set waits for what is being asked.
+    waits_for_answers: bool,
     reading: Option<Underway<WasRead>>,
     /// Whether the source nudged, and what it gives may be behind its own word.
     nudged: bool,
     /// Reads in a row of which something failed.
     failures: u32,
     /// Documents without a good content whose history was looked through; until something changes.
-    looked_back: BTreeSet<DataId>,
-    /// Whether there is something to be tried again although nothing changed.
-    again: bool,
+    looked_back: BTreeMap<DataId, Looked>,
     ready: Ready,
     /// The set that is compiled from: what does not compile stays as it is there.
     previous: Option<Arc<Set>>,
@@ -109,6 +121,8 @@ pub(super) struct Reconciler {
     good_switches: Option<(DataId, Content)>,
     /// Those of them that are in the state directory.
     saved_switches: Option<(DataId, Content)>,
+    /// The live set, where it could not be kept yet.
+    unsaved: Option<Unsaved>,
     /// When the contents that are being worked on were noticed.
     noticed: Instant,
 }
@@ -130,7 +144,7 @@ enum Obstacle {
     /// Its clusters are being asked whether they answer.
     Asking,
     /// These documents must be held, for these reasons.
-    Hold(Vec<(DataId, String)>),
+    Hold(Reasons),
 }
 
 impl Reconciler {
@@ -151,18 +165,19 @@ impl Reconciler {
             pinned: None,
             unready: Unready::default(),
             answers: Answers::default(),
-            asking: None,
+            asking: Asking::default(),
+            waits_for_answers: false,
             reading: None,
             nudged: false,
             failures: 0,
-            looked_back: BTreeSet::new(),
-            again: false,
+            looked_back: BTreeMap::new(),
             ready: Ready::default(),
             previous: None,
             set: None,
             switches: Arc::default(),
             good_switches: None,
             saved_switches: None,
+            unsaved: None,
             noticed: Instant::now(),
         }
     }
@@ -189,36 +204,15 @@ impl Reconciler {
                     self.take(read).await;
                     next = tokio::time::Instant::now() + self.pause();
                 }
-                (wanted, connected) = done(&mut self.asking) => {
-                    self.asking = None;
+                (wanted, connected) = self.asking.answered() => {
                     self.answers.note(wanted, connected);
-                    self.advance().await;
+                    if self.waits_for_answers {
+                        self.advance().await;
+                    }
                 }
                 Some(command) = self.commands.recv() => self.obey(command).await,
             }
         }
-    }
-
-    /// Until the next look without a nudge: the interval give or take 30 %, or the next moment at
-    /// which a switch ends; sooner while something cannot be read, or the nudge may have come
-    /// before what it told of.
-    fn pause(&mut self) -> Duration {
-        let interval = self.settings.interval.duration();
-        let interval = match self.failures {
-            0 => interval,
-            failures => interval.min(Duration::from_millis(500 << failures.min(5))),
-        };
-        if std::mem::take(&mut self.nudged) && !self.source.is_local() {
-            return LAG;
-        }
-        let spread = interval.mul_f64(0.6);
-        let jitter = spread.mul_f64(f64::from(self.noticed.elapsed().subsec_nanos()) / 1e9);
-        let regular = interval.saturating_sub(interval.mul_f64(0.3)) + jitter;
-        let until = self.switches.next_until.map(|until| {
-            let left = until.duration_since(clock::timestamp());
-            Duration::try_from(left).unwrap_or_default() + Duration::from_millis(1)
-        });
-        until.map_or(regular, |until| until.min(regular))
     }
 
     /// Begins to read the source.
@@ -249,19 +243,24 @@ impl Reconciler {
             }
             Err(why) => (None, Some(why)),
         };
-        self.failures = if why.is_some() { self.failures + 1 } else { 0 };
+        self.save_again().await;
+        let stale = why.is_some();
+        self.failures = if stale { self.failures + 1 } else { 0 };
         self.publisher.reconciled(now, why);
         let changed = contents
             .filter(|contents| matches!(self.origin, Origin::Disk) || *contents != *self.contents);
         let ended = self.switches.next_until.is_some_and(|until| until <= now);
-        let again = std::mem::take(&mut self.again);
         let files = self.unready.is_empty() && self.ready.files_changed(&self.base);
-        if changed.is_some() || ended || again || files || self.tries_again() {
+        if changed.is_some() || ended || files {
             self.noticed = Instant::now();
+            self.unready.tell();
             if let Some(contents) = changed {
                 self.origin = Origin::Source;
                 self.replace(contents);
             }
+            self.advance().await;
+        } else if self.tries_again() || (!stale && self.looks_back_again().await) {
+            self.noticed = Instant::now();
             self.advance().await;
         }
     }
@@ -291,31 +290,39 @@ impl Reconciler {
         if self.documents.is_empty() && matches!(self.origin_of_live(), Origin::Disk) {
             return;
         }
-        // Each round holds at least one more document, so this ends.
-        for _ in 0..=self.documents.len() {
+        self.waits_for_answers = false;
+        // Each round finds an earlier good content of a document, or holds one more: this ends.
+        loop {
             if self.has_no_index() {
                 return self.refuse(News::no_index(&self.source.shown())).await;
             }
             let Some(mut compilation) = self.compile().await else {
-                return;
+                return self.apply_switches().await;
             };
             let set = compilation.set.take().map(Arc::new);
             // What was saved is better than nothing, when what stands in the source is refused.
             let before = || self.previous.clone().filter(|_| self.set.is_none());
             let Some(set) = set.or_else(before) else {
+                if self.unready.refuse() {
+                    return;
+                }
                 return self.refuse(News::of(compilation)).await;
             };
             if self.look_back(&set).await {
                 continue;
             }
             match self.make_ready(&set).await {
-                Ok(ready) => return self.go_live(set, ready, compilation).await,
-                Err(Obstacle::Asking) => return self.apply_switches().await,
-                Err(Obstacle::Hold(documents)) => {
-                    if self.unready.hold(documents) {
+                Ok((ready, lacking)) => {
+                    if self.unready.lack(lacking) && self.is_live(&set, &ready) {
                         return;
                     }
+                    return self.go_live(set, ready, compilation).await;
                 }
+                Err(Obstacle::Asking) => {
+                    self.waits_for_answers = true;
+                    return self.apply_switches().await;
+                }
+                Err(Obstacle::Hold(documents)) => self.unready.hold(documents),
             }
         }
     }
@@ -353,7 +360,7 @@ impl Reconciler {
             Some((_, documents)) => documents.clone(),
             None => self.documents.clone(),
         };
-        for (data_id, why) in self.unready.iter() {
+        for (data_id, why) in self.unready.held() {
             documents.insert(data_id.clone(), Err(why.clone()));
         }
         documents
@@ -363,7 +370,7 @@ impl Reconciler {
 /// Waits for something under way; for ever where nothing is.
 async fn done<T>(underway: &mut Option<Underway<T>>) -> T {
     match underway {
-        Some(Underway(future)) => future.await,
+        Some(underway) => underway.await,
         None => std::future::pending().await,
     }
 }

@@ -165,7 +165,7 @@ impl Source {
     }
 
     /// The versions of a document that are remembered at the source, the newest first.
-    pub(super) async fn versions(&self, data_id: &str) -> Result<Vec<Version>, String> {
+    pub(super) async fn versions(&self, data_id: &str) -> Result<Vec<Version>, nacos::Error> {
         match self {
             Self::Directory(_) => Ok(Vec::new()),
             Self::Nacos(remote) => remote.versions(data_id).await,
@@ -177,7 +177,7 @@ impl Source {
         &self,
         data_id: &str,
         version: &Version,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Option<String>, nacos::Error> {
         match self {
             Self::Directory(_) => Ok(None),
             Self::Nacos(remote) => remote.version(data_id, version).await,

@@ -1,5 +1,6 @@
 //! Making ready what a set needs before it can go live: clients that answer, tables in memory, the
-//! device map. What cannot be made ready is told by document, so that it can be held.
+//! device map. What cannot be made ready is told by document, so that it can be held; what was not
+//! ready before either, or is missing at the start, holds nothing up: the set goes without it.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 use crate::delivery::{Connected, Producer};
 use crate::device::{self, Devices};
+use crate::document::index::Kind;
 use crate::document::set::Set;
 use crate::event::Label;
 use crate::sink;
@@ -27,6 +29,17 @@ pub(super) struct Ready {
     device_spec: Option<device::Spec>,
 }
 
+/// Something of a set that could not be made ready.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// The kind of the document that asks for it.
+    pub(super) kind: Kind,
+    /// Whether what is live does not ask for it.
+    pub(super) is_new: bool,
+    /// What it is, and why it is not ready.
+    pub(super) why: String,
+}
+
 /// When the files of a table were last changed, and their sizes.
 type Stamps = Vec<Option<(SystemTime, u64)>>;
 
@@ -38,8 +51,29 @@ impl Ready {
             .is_some_and(|(spec, stamps)| stamps_of(spec, base) != *stamps)
     }
 
-    /// Takes the tables of a set: those before, if nothing changed, or loads them. Blocking.
-    pub(super) fn load_tables(&mut self, set: &Set, base: &Path) -> Result<(), tables::Error> {
+    /// Takes the tables and the device map of a set. Blocking.
+    pub(super) fn load(
+        &mut self,
+        set: &Set,
+        live: Option<&Set>,
+        base: &Path,
+        opener: &device::Opener,
+    ) -> Vec<Missing> {
+        let tables = self.load_tables(set, base).err().map(|error| Missing {
+            kind: Kind::Tables,
+            is_new: live.is_some_and(|live| live.tables.ip != set.tables.ip),
+            why: chain(&error),
+        });
+        let devices = self.open_devices(set, opener).err().map(|error| Missing {
+            kind: Kind::Tables,
+            is_new: live.is_some_and(|live| live.tables.devices != set.tables.devices),
+            why: chain(&error),
+        });
+        tables.into_iter().chain(devices).collect()
+    }
+
+    /// Those before, if nothing changed, or loads them.
+    fn load_tables(&mut self, set: &Set, base: &Path) -> Result<(), tables::Error> {
         let Some(spec) = &set.tables.ip else {
             self.tables = Arc::default();
             self.ip = None;
@@ -66,12 +100,8 @@ impl Ready {
         Ok(())
     }
 
-    /// Takes the device map of a set: the one before, if nothing changed, or opens one. Blocking.
-    pub(super) fn open_devices(
-        &mut self,
-        set: &Set,
-        opener: &device::Opener,
-    ) -> Result<(), device::Error> {
+    /// The one before, if nothing changed, or opens one.
+    fn open_devices(&mut self, set: &Set, opener: &device::Opener) -> Result<(), device::Error> {
         if self.device_spec != set.tables.devices {
             self.devices = match &set.tables.devices {
                 Some(spec) => Devices::open(spec, opener)?,
@@ -92,33 +122,49 @@ impl Ready {
     }
 
     /// Takes producers that were asked for; drops those that the set does not use.
-    pub(super) fn take(&mut self, set: &Set, asked: &Answers) -> Result<(), Vec<String>> {
-        let mut silent = Vec::new();
+    pub(super) fn take(&mut self, set: &Set, live: Option<&Set>, asked: &Answers) -> Vec<Missing> {
+        let before = live.map(Set::producers_in_use);
+        let mut missing = Vec::new();
         for (label, spec) in self.unlike(set) {
-            match asked.of(&label, &spec) {
+            let why = match asked.of(&label, &spec) {
                 Some(Answer::Ready(producer)) => {
                     self.producers.insert(label, (spec, producer.clone()));
+                    continue;
                 }
-                Some(Answer::Silent(producer, why)) => match self.producers.entry(label) {
-                    Entry::Occupied(before) => {
-                        silent.push(format!("producer `{}`: {why}", before.key()));
-                    }
+                Some(Answer::Silent(producer, why)) => match self.producers.entry(label.clone()) {
+                    Entry::Occupied(_) => why.as_str(),
                     Entry::Vacant(new) => {
                         tracing::warn!(label = %new.key(), why, "producer does not answer yet");
                         new.insert((spec, producer.clone()));
+                        continue;
                     }
                 },
-                Some(Answer::Failed(why)) => silent.push(format!("producer `{label}`: {why}")),
-                None => silent.push(format!("producer `{label}` was not asked for")),
-            }
+                Some(Answer::Failed(why)) => why,
+                None => "it was not asked for",
+            };
+            missing.push(Missing {
+                kind: Kind::Producers,
+                is_new: before
+                    .as_ref()
+                    .is_some_and(|before| before.get(&label) != Some(&spec)),
+                why: format!("producer `{label}`: {why}"),
+            });
         }
         let used = set.producers_in_use();
         self.producers.retain(|label, _| used.contains_key(label));
-        if silent.is_empty() {
-            Ok(())
-        } else {
-            Err(silent)
-        }
+        missing
+    }
+
+    /// Whether it serves events as the other does.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let producers = |ready: &Self| {
+            let producers = ready.producers.iter();
+            let specs = producers.map(|(label, (spec, _))| (label.clone(), spec.clone()));
+            specs.collect::<Vec<_>>()
+        };
+        self.ip == other.ip
+            && self.device_spec == other.device_spec
+            && producers(self) == producers(other)
     }
 }
 

@@ -368,3 +368,23 @@ async fn a_state_directory_that_cannot_be_written_is_told_and_stops_no_change() 
     assert_eq!(gateway.revision().await.0["unsaved"], Value::Null);
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switches_that_could_not_be_saved_are_told_until_they_are_saved_without_another_change() {
+    let mut gateway = Gateway::start(single()).await;
+    let record = gateway.state().join("rollout/switches.json");
+    fs::create_dir_all(record.join("in the way")).unwrap();
+    gateway.change("weir.switches.yaml", "version: 1\n").await;
+    let unsaved = || async { gateway.revision().await.0["unsaved"].to_string() };
+    assert!(unsaved().await.contains("switches.json"));
+    // A set that is saved does not hide it.
+    change(&gateway, 2).await;
+    assert!(unsaved().await.contains("switches.json"));
+    fs::remove_dir_all(&record).unwrap();
+    eventually(60, "they are saved", || async {
+        (unsaved().await == "null").then_some(())
+    })
+    .await;
+    assert!(record.is_file());
+    gateway.stop().await;
+}

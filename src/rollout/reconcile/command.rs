@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::rollout::control::{Action, Command, Error};
+use crate::rollout::history::Part;
 use crate::rollout::reconcile::Reconciler;
 use crate::rollout::restore;
 use crate::rollout::store::{Pin, Saved};
@@ -50,8 +51,8 @@ impl Reconciler {
             .await
             .ok_or_else(|| Error::Damaged(digest.clone()))?;
         let pin = Pin::new(&digest, reason, clock::timestamp());
-        self.publisher
-            .saved(&self.store, self.store.save_pin(Some(&pin)));
+        let written = self.store.save_pin(Some(&pin));
+        self.publisher.saved(Part::Pin, &self.store, written);
         self.stay_at(pin, restored);
         Ok(())
     }
@@ -66,7 +67,8 @@ impl Reconciler {
             "this instance is not pinned any more"
         );
         self.publisher.pinned(None);
-        self.publisher.saved(&self.store, self.store.save_pin(None));
+        let written = self.store.save_pin(None);
+        self.publisher.saved(Part::Pin, &self.store, written);
         // What is held goes back to what was good before the pin, not to what was pinned.
         let live = self.set.clone();
         let newest = self

@@ -3,10 +3,20 @@
 
 use std::sync::Arc;
 
+use crate::center::nacos::Error;
 use crate::document::digest::{Content, DataId};
 use crate::document::set::{self, Set};
 use crate::rollout::publish::Origin;
 use crate::rollout::reconcile::{Documents, Reconciler};
+
+/// Whether earlier versions of a document were looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// They were.
+    Through,
+    /// They could not be read.
+    InVain,
+}
 
 impl Reconciler {
     /// Looks back for each floating document of a set that has no good content. True if one was
@@ -15,18 +25,29 @@ impl Reconciler {
         if self.source.is_local() || !matches!(self.origin_of_live(), Origin::Source) {
             return false;
         }
-        let without = set
-            .entries
-            .iter()
-            .filter(|entry| entry.sha256.is_none() && !entry.pinned)
-            .map(|entry| entry.data_id.clone());
-        let without: Vec<_> = without.collect();
+        let without = set.entries.iter().filter(|entry| {
+            let looked = self.looked_back.get(&entry.data_id);
+            entry.sha256.is_none() && !entry.pinned && looked != Some(&Looked::Through)
+        });
+        let without: Vec<_> = without.map(|entry| entry.data_id.clone()).collect();
         let mut good = Arc::clone(set);
         for data_id in without {
-            if self.looked_back.insert(data_id.clone())
-                && let Some(found) = self.newest_good(&data_id, &good).await
-            {
-                good = found;
+            match self.newest_good(&data_id, &good).await {
+                Ok(found) => {
+                    self.looked_back.insert(data_id, Looked::Through);
+                    good = found.unwrap_or(good);
+                }
+                Err(error) => {
+                    let before = self.looked_back.insert(data_id.clone(), Looked::InVain);
+                    if before.is_none() {
+                        let document = data_id;
+                        tracing::warn!(%document, %error, "earlier versions of a document cannot be read");
+                    }
+                    // The others would only wait as long for nothing.
+                    if error.is_outage() {
+                        break;
+                    }
+                }
             }
         }
         let found = !Arc::ptr_eq(&good, set);
@@ -36,19 +57,30 @@ impl Reconciler {
         found
     }
 
+    /// Looks back again where that was in vain, and nowhere else. True if something was found.
+    pub(super) async fn looks_back_again(&mut self) -> bool {
+        let in_vain = self
+            .looked_back
+            .values()
+            .any(|looked| *looked == Looked::InVain);
+        match self.set.clone().filter(|_| in_vain) {
+            Some(set) => self.look_back(&set).await,
+            None => false,
+        }
+    }
+
     /// The set with the newest good content of a document.
-    async fn newest_good(&mut self, data_id: &DataId, set: &Arc<Set>) -> Option<Arc<Set>> {
+    async fn newest_good(
+        &mut self,
+        data_id: &DataId,
+        set: &Arc<Set>,
+    ) -> Result<Option<Arc<Set>>, Error> {
         let source = Arc::clone(&self.source);
-        let versions = match source.versions(data_id.as_str()).await {
-            Ok(versions) => versions,
-            Err(why) => return self.look_back_later(data_id, &why),
-        };
+        let versions = source.versions(data_id.as_str()).await?;
         let documents = self.to_compile();
         for version in versions {
-            let text = match source.version(data_id.as_str(), &version).await {
-                Ok(Some(text)) => text,
-                Ok(None) => continue,
-                Err(why) => return self.look_back_later(data_id, &why),
+            let Some(text) = source.version(data_id.as_str(), &version).await? else {
+                continue;
             };
             let content = Content::new(text);
             let sha256 = content.sha256;
@@ -59,18 +91,11 @@ impl Reconciler {
                     %sha256,
                     "a document is wrong and was never good here: its newest good version is used"
                 );
-                return Some(found);
+                return Ok(Some(found));
             }
         }
         tracing::error!(document = %data_id, "a document is wrong, and no version of it is good");
-        None
-    }
-
-    fn look_back_later(&mut self, data_id: &DataId, why: &str) -> Option<Arc<Set>> {
-        tracing::warn!(document = %data_id, why, "earlier versions of a document cannot be read");
-        self.looked_back.remove(data_id);
-        self.again = true;
-        None
+        Ok(None)
     }
 }
 

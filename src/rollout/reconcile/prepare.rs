@@ -1,138 +1,86 @@
-//! Making ready what a set needs before it goes live, and saving it.
+//! Making ready what a set needs before it goes live.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::document::digest::DataId;
 use crate::document::index::Kind;
 use crate::document::set::Set;
-use crate::rollout::history::State;
-use crate::rollout::live::Digest;
-use crate::rollout::reconcile::{Obstacle, Reconciler, Underway, Wanted};
-use crate::rollout::stage::{Ready, chain};
-use crate::rollout::store::{self, Store};
-use crate::telemetry::clock;
+use crate::rollout::reconcile::retry::Reasons;
+use crate::rollout::reconcile::{Obstacle, Reconciler, Wanted};
+use crate::rollout::stage::{Missing, Ready};
 
 impl Reconciler {
-    /// Clients that answer, tables, the device map: what did not change is kept.
-    pub(super) async fn make_ready(&mut self, set: &Arc<Set>) -> Result<Ready, Obstacle> {
+    /// Clients that answer, tables, the device map: what did not change is kept. Beside it the
+    /// documents of which something is missing that does not keep the set from going live.
+    pub(super) async fn make_ready(
+        &mut self,
+        set: &Arc<Set>,
+    ) -> Result<(Ready, Reasons), Obstacle> {
         let unlike = self.ready.unlike(set);
         self.answers.keep(&unlike);
-        let wanted: Wanted = unlike
+        let unknown: Wanted = unlike
             .into_iter()
             .filter(|(label, spec)| !self.answers.knows(label, spec))
             .collect();
-        if !wanted.is_empty() {
-            self.ask(wanted);
+        if !unknown.is_empty() {
+            self.ask(unknown);
             return Err(Obstacle::Asking);
         }
         let mut ready = self.ready.clone();
-        let mut hold = Vec::new();
-        if let Err(silent) = ready.take(set, &self.answers) {
-            hold.push((document(set, Kind::Producers), silent.join("; ")));
-        }
-        let (set, base, first) = (Arc::clone(set), self.base.clone(), self.set.is_none());
+        let live = self.set.clone();
+        let mut missing = ready.take(set, live.as_deref(), &self.answers);
+        let (wanted, base) = (Arc::clone(set), self.base.clone());
         let opener = self.publisher.binder.devices.clone();
         let loaded = tokio::task::spawn_blocking(move || {
-            let tables = ready
-                .load_tables(&set, &base)
-                .err()
-                .map(|error| chain(&error));
-            let devices = ready
-                .open_devices(&set, &opener)
-                .err()
-                .map(|error| chain(&error));
-            let failed = tables
-                .into_iter()
-                .chain(devices)
-                .reduce(|a, b| format!("{a}; {b}"));
-            (ready, failed.map(|why| (document(&set, Kind::Tables), why)))
+            missing.extend(ready.load(&wanted, live.as_deref(), &base, &opener));
+            (ready, missing)
         });
-        let Ok((ready, failed)) = loaded.await else {
+        let Ok((ready, missing)) = loaded.await else {
             tracing::error!("loading tables panicked, the last revision stays");
             return Err(Obstacle::Asking);
         };
-        match failed {
-            // At the start there is nothing to fall back to: serve without, say so, try again.
-            Some((document, why)) if first => {
-                let document = document.map(|id| id.to_string());
-                tracing::error!(document, why, "tables are missing, events go without them");
-                self.again = true;
-            }
-            Some((document, why)) => hold.push((document, why)),
-            None => {}
-        }
-        let hold: Vec<_> = hold
-            .into_iter()
-            .filter_map(|(document, why)| Some((document?, why)))
-            // What is held already stays as it is, files that went bad under it too.
-            .filter(|(document, _)| !self.unready.contains(document))
-            .collect();
-        if hold.is_empty() {
-            Ok(ready)
+        let (held, lacking) = self.sort(set, missing);
+        if held.is_empty() {
+            Ok((ready, lacking))
         } else {
-            Err(Obstacle::Hold(hold))
+            Err(Obstacle::Hold(held))
         }
     }
 
-    /// Asks clusters whether they answer; what is being asked already is dropped, and asked again
-    /// if it is still wanted.
-    fn ask(&mut self, wanted: Wanted) {
-        let delivery = self.delivery.clone();
+    /// By document: what it is held for, and what the set goes without. A document that is held
+    /// already stays as it is, files that went bad under it too.
+    fn sort(&self, set: &Set, missing: Vec<Missing>) -> (Reasons, Reasons) {
+        let (mut held, mut lacking) = (BTreeMap::new(), BTreeMap::new());
+        for Missing { kind, is_new, why } in missing {
+            let Some(document) = document(set, kind) else {
+                tracing::error!(why, "what a held repo needs is missing");
+                continue;
+            };
+            let reasons: &mut Reasons = if is_new && !self.unready.holds(&document) {
+                &mut held
+            } else {
+                &mut lacking
+            };
+            reasons
+                .entry(document)
+                .and_modify(|all| *all = format!("{all}; {why}"))
+                .or_insert(why);
+        }
+        (held, lacking)
+    }
+
+    /// Asks clusters whether they answer, but those that are being asked already.
+    fn ask(&mut self, mut wanted: Wanted) {
+        wanted.retain(|each| !self.asking.includes(each));
+        if wanted.is_empty() {
+            return;
+        }
         let within = match self.set {
             Some(_) => self.settings.answer_within,
             None => self.settings.start_within,
         };
-        let within = within.duration();
-        self.asking = Some(Underway::new(async move {
-            let connected = delivery.connect(&wanted, within).await;
-            (wanted, connected)
-        }));
-    }
-
-    /// Keeps a set and the switches for the next start. Where that fails, the change goes live all
-    /// the same: an instance that cannot be changed is worse than one that starts with old documents.
-    pub(super) async fn save(&mut self, set: &Arc<Set>, revision: &Digest, state: State) {
-        if !self.store.is_newest(set) {
-            let (set, revision) = (Arc::clone(set), revision.clone());
-            self.write(move |store| store.save(&set, &revision, state, clock::timestamp()))
-                .await;
-        }
-        self.save_switches().await;
-    }
-
-    /// Keeps the last good switches, if they are not kept already.
-    pub(super) async fn save_switches(&mut self) {
-        if self.good_switches == self.saved_switches {
-            return;
-        }
-        if let Some((data_id, content)) = self.good_switches.clone() {
-            let written = self
-                .write(move |store| store.save_switches(&data_id, &content))
-                .await;
-            if !written {
-                return;
-            }
-        }
-        self.saved_switches.clone_from(&self.good_switches);
-    }
-
-    /// Writes to the state directory and tells what came of it; whether it was written.
-    async fn write(
-        &mut self,
-        write: impl FnOnce(&Store) -> Result<(), store::Error> + Send + 'static,
-    ) -> bool {
-        let store = Arc::clone(&self.store);
-        match tokio::task::spawn_blocking(move || write(&store)).await {
-            Ok(written) => {
-                let done = written.is_ok();
-                self.publisher.saved(&self.store, written);
-                done
-            }
-            Err(panicked) => {
-                tracing::error!(%panicked, "writing the state directory panicked");
-                false
-            }
-        }
+        self.asking.ask(&self.delivery, wanted, within.duration());
     }
 }
 

@@ -10,11 +10,13 @@ use crate::rollout::stage::Ready;
 impl Reconciler {
     pub(super) async fn go_live(&mut self, set: Arc<Set>, ready: Ready, compilation: Compilation) {
         let mut news = News::of(compilation);
+        news.lack(self.unready.lacking());
         let switches = self.compile_switches(&set, &mut news);
         news.origin = self.origin_of_live();
         let revision = self.publisher.bind(&set, &switches, &ready);
         if matches!(news.origin, Origin::Source) {
-            self.save(&set, &revision.digest, news.state()).await;
+            let (set, digest) = (Arc::clone(&set), revision.digest.clone());
+            self.save(set, digest, news.state()).await;
         }
         self.publisher
             .live(revision, &set.digest, news, self.noticed);
@@ -43,6 +45,7 @@ impl Reconciler {
             Some(set) => {
                 let switches = self.compile_switches(set, &mut news);
                 if self.as_before(&switches) {
+                    self.switches = switches;
                     self.publisher.refused(Some(set), news, self.noticed);
                 } else {
                     self.switch(set, switches, news).await;

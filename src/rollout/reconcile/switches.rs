@@ -21,7 +21,10 @@ impl Reconciler {
             ..News::default()
         };
         let switches = self.compile_switches(&set, &mut news);
-        if !self.as_before(&switches) {
+        if self.as_before(&switches) {
+            // What is not listed may have ended: the next look is for what ends next.
+            self.switches = switches;
+        } else {
             self.switch(&set, switches, news).await;
         }
     }

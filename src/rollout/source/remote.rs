@@ -96,9 +96,8 @@ impl Remote {
         found
     }
 
-    pub(super) async fn versions(&self, data_id: &str) -> Result<Vec<Version>, String> {
-        let rows = self.nacos.history(data_id).await;
-        let rows = rows.map_err(|error| error.to_string())?.into_iter();
+    pub(super) async fn versions(&self, data_id: &str) -> Result<Vec<Version>, Error> {
+        let rows = self.nacos.history(data_id).await?.into_iter();
         Ok(rows.take(ROWS).map(|row| Version(row.id)).collect())
     }
 
@@ -108,10 +107,9 @@ impl Remote {
         &self,
         data_id: &str,
         Version(row): &Version,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Option<String>, Error> {
         let read = self.nacos.history_content(data_id, row).await;
-        let settled = settle(read).map_err(|error| error.to_string())?;
-        Ok(settled.and_then(Result::ok))
+        Ok(settle(read)?.and_then(Result::ok))
     }
 }
 
