@@ -22,6 +22,7 @@ mod scan;
 
 pub use address::ClientIp;
 pub use batch::{Batch, Effect, Event, Fate, Place, Slot, Violation};
+use edit::Together;
 pub use edit::{EventMut, Saved};
 pub use fields::{FieldId, Fields, FieldsBuilder, Path, PathError};
 pub use json::{Json, Kind};

@@ -6,7 +6,7 @@ use crate::event::scan;
 use crate::event::scan::position;
 use crate::event::{
     Class, Depth, EventMut, Fields, Pool, Priority, Reason, ScanError, Span, Syntax, TargetId,
-    TopicId,
+    Together, TopicId,
 };
 
 /// Where a field stands in the event's text, and its value now.
@@ -262,6 +262,7 @@ impl Batch {
             slots: &mut self.slots[index * width..(index + 1) * width],
             places: &mut self.places,
             violations: &mut self.violations,
+            together: Together::default(),
         }
     }
 

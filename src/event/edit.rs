@@ -24,6 +24,16 @@ pub struct EventMut<'b> {
     pub(super) slots: &'b mut [Slot],
     pub(super) places: &'b mut Vec<Place>,
     pub(super) violations: &'b mut Vec<Violation>,
+    pub(super) together: Together,
+}
+
+/// Several edits as one; see [`EventMut::together`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Together {
+    /// They are being made.
+    open: bool,
+    /// One of them changed an object that a stage reads.
+    behind: bool,
 }
 
 /// An event as it once was; see [`EventMut::save`].
@@ -135,8 +145,10 @@ impl EventMut<'_> {
         self.event.edited = true;
         self.slots[field.index()].value = value;
         self.clear_below(field);
-        if !self.fields.descendants(field).is_empty() || self.above_is_valued(field) {
+        if !self.fields.descendants(field).is_empty() {
             self.settle();
+        } else if self.above_is_valued(field) {
+            self.settle_above();
         }
         true
     }
@@ -168,15 +180,34 @@ impl EventMut<'_> {
     /// No earlier member with the same key comes back.
     pub fn remove(&mut self, field: FieldId) {
         self.unify();
+        if self.together.behind && self.span(field).is_none() {
+            // It may be an object that was made for a field below it.
+            self.settle();
+        }
         if self.span(field).is_none() {
             return;
         }
         self.event.edited = true;
         self.slots[field.index()].value = Span::default();
         self.clear_below(field);
-        if self.in_array(field) || self.above_is_valued(field) {
+        if self.in_array(field) {
+            self.settle();
+        } else if self.above_is_valued(field) {
+            self.settle_above();
+        }
+    }
+
+    /// Makes several edits. The objects above them that stages read are made anew once, after the
+    /// last one, instead of after each: `edits` must not read such an object.
+    pub fn together<T>(&mut self, edits: impl FnOnce(&mut Self) -> T) -> T {
+        self.together.open = true;
+        let made = edits(self);
+        let behind = self.together.behind;
+        self.together = Together::default();
+        if behind {
             self.settle();
         }
+        made
     }
 
     /// Keeps what the event is now, so that several edits can be taken back together. Its slots go
@@ -276,6 +307,14 @@ impl EventMut<'_> {
             above = self.fields.parent(id);
         }
         false
+    }
+
+    fn settle_above(&mut self) {
+        if self.together.open {
+            self.together.behind = true;
+        } else {
+            self.settle();
+        }
     }
 
     fn in_array(&self, field: FieldId) -> bool {

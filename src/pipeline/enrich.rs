@@ -137,14 +137,15 @@ impl Step {
             }
             Adds::Geo { from, columns } => geo(*from, columns, batch, context),
             Adds::Constants(constants) => {
-                for (into, json) in constants {
-                    add_to_all(batch, *into, json);
-                }
+                let constants = constants.iter().map(|(into, json)| (*into, &**json));
+                add_several(batch, constants);
             }
             Adds::Instance(fields) => {
-                for (into, known) in fields {
-                    add_to_all(batch, *into, &known.write(context));
-                }
+                let known = fields.iter();
+                add_several(
+                    batch,
+                    known.map(|(into, known)| (*into, known.write(context))),
+                );
             }
         }
     }
@@ -226,6 +227,19 @@ fn add_to_all(batch: &mut Batch, into: FieldId, json: &[u8]) {
     batch.each(|event| add(event, into, shared));
 }
 
+/// The same for several fields.
+fn add_several<J: AsRef<[u8]>>(batch: &mut Batch, values: impl Iterator<Item = (FieldId, J)>) {
+    let share = |(into, json): (FieldId, J)| (into, batch.share(json.as_ref()));
+    let shared: Vec<_> = values.map(share).collect();
+    batch.each(|event| {
+        event.together(|event| {
+            for (into, value) in &shared {
+                add(event, *into, *value);
+            }
+        });
+    });
+}
+
 fn add(event: &mut EventMut<'_>, into: FieldId, value: Span) {
     if value.is_empty() {
         event.remove(into);
@@ -242,19 +256,20 @@ fn geo(
 ) {
     match (context.geo, from) {
         (Some(fixed), _) => {
-            for (name, into) in columns {
+            let json = |(name, into): &(Box<str>, FieldId)| {
                 let json = fixed.get(&**name).filter(|value| !value.is_null());
-                let json = json.map(ToString::to_string).unwrap_or_default();
-                add_to_all(batch, *into, json.as_bytes());
-            }
+                (*into, json.map(ToString::to_string).unwrap_or_default())
+            };
+            add_several(batch, columns.iter().map(json));
         }
         (None, None) => {
             let table = context.tables.ip.as_deref();
             let row = table.and_then(|table| table.lookup(context.client?.get()));
-            for (name, into) in columns {
+            let column = |(name, into): &(Box<str>, FieldId)| {
                 let id = table.and_then(|table| table.column(name));
-                add_to_all(batch, *into, value(row, id));
-            }
+                (*into, value(row, id))
+            };
+            add_several(batch, columns.iter().map(column));
         }
         (None, Some(from)) => geo_of_field(from, columns, batch, context),
     }
@@ -273,15 +288,17 @@ fn geo_of_field(
         .collect();
     batch.each(|event| {
         let row = table.and_then(|table| table.lookup(address(event.get(from)?)?));
-        for (id, into) in &columns {
-            let json = value(row, *id);
-            if json.is_empty() {
-                event.remove(*into);
-            } else {
-                event.make_room(*into);
-                event.set(*into, |_, out| out.extend_from_slice(json));
+        event.together(|event| {
+            for (id, into) in &columns {
+                let json = value(row, *id);
+                if json.is_empty() {
+                    event.remove(*into);
+                } else {
+                    event.make_room(*into);
+                    event.set(*into, |_, out| out.extend_from_slice(json));
+                }
             }
-        }
+        });
     });
 }
 

@@ -338,6 +338,19 @@ fn many_edits_are_written_like_few() {
 }
 
 #[test]
+fn what_is_made_by_several_edits_can_be_taken_away_among_them() {
+    let mut batch = batch(r#"{"b":1}"#, &["a", "a.b"]);
+    let mut event = batch.event(0);
+    let (above, below) = (id(&event, "a"), id(&event, "a.b"));
+    event.together(|event| {
+        event.set(below, |_, out| out.push(b'1'));
+        event.remove(above);
+    });
+    assert_eq!(written(&event), r#"{"b":1}"#);
+    assert!(event.get(above).is_none());
+}
+
+#[test]
 fn violations_come_out_by_event() {
     let mut batch = Batch::new(b"{}{}".to_vec(), fields(&[]));
     batch.read(1, 0, 2, Depth::DEFAULT).unwrap();
@@ -369,6 +382,8 @@ enum Edit {
     Remove(Index),
     Move(Index, Index),
     Copy(Index, Index),
+    /// Removals, and values set after them, as one edit.
+    Together(Vec<Index>, Vec<(Index, String)>),
     Settle,
     Replace(String),
 }
@@ -381,6 +396,8 @@ fn any_edit() -> impl Strategy<Value = Edit> {
         6 => field().prop_map(Edit::Remove),
         2 => (field(), field()).prop_map(|(from, to)| Edit::Move(from, to)),
         2 => (field(), field()).prop_map(|(from, to)| Edit::Copy(from, to)),
+        3 => (vec(field(), 0..3), vec((field(), value()), 0..4))
+            .prop_map(|(gone, values)| Edit::Together(gone, values)),
         1 => Just(Edit::Settle),
         1 => arbitrary::object().prop_map(|node| Edit::Replace(node.text())),
     ]
@@ -479,6 +496,14 @@ fn make(edit: &Edit, event: &mut EventMut<'_>, tree: &mut Value) {
                 }
             }
         }
+        Edit::Together(gone, values) => event.together(|event| {
+            for field in gone {
+                make(&Edit::Remove(*field), event, tree);
+            }
+            for (field, json) in values {
+                make(&Edit::Set(*field, json.clone()), event, tree);
+            }
+        }),
         Edit::Settle => event.settle(),
         Edit::Replace(json) => {
             *tree = serde_json::from_str(json).unwrap();

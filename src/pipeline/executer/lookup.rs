@@ -40,9 +40,11 @@ impl Lookup {
             return Ok(());
         };
         all_accepted(event, entry.iter().map(|(field, _)| field))?;
-        for (field, json) in entry {
-            put(event, *field, |_, out| out.extend_from_slice(json))?;
-        }
-        Ok(())
+        event.together(|event| {
+            for (field, json) in entry {
+                put(event, *field, |_, out| out.extend_from_slice(json))?;
+            }
+            Ok(())
+        })
     }
 }

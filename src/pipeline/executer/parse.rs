@@ -145,10 +145,12 @@ fn put_all<'v>(
     for (field, _) in values.clone() {
         taken(event, field, event.accepts(field))?;
     }
-    for (field, value) in values {
-        put(event, field, |_, out| out.extend_from_slice(value))?;
-    }
-    Ok(())
+    event.together(|event| {
+        for (field, value) in values {
+            put(event, field, |_, out| out.extend_from_slice(value))?;
+        }
+        Ok(())
+    })
 }
 
 /// In either alphabet, padded or not, over several lines or not.

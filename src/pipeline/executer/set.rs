@@ -75,7 +75,12 @@ impl Set {
             }
         }
         all_accepted(event, self.0.iter().map(|assignment| &assignment.field))?;
-        let mut rest = spans.as_slice();
+        event.together(|event| self.write(event, spans))
+    }
+
+    /// `spans` are the values of the fields that the templates name, in their order.
+    fn write(&self, event: &mut EventMut<'_>, spans: &[Option<Span>]) -> Result<(), Trouble> {
+        let mut rest = spans;
         let mut result = Ok(());
         for Assignment { field, value } in &self.0 {
             let (named, others) = rest.split_at(value.fields().count());

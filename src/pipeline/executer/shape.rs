@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use crate::event::{EventMut, FieldId, FieldsBuilder, Kind, Path};
+use crate::event::{EventMut, FieldId, FieldsBuilder, Kind, Path, Span};
 use crate::pipeline::executer::{Scratch, Trouble, taken};
 
 /// Moves fields, all at once: what stood at a new place is replaced, missing fields are left out.
@@ -64,16 +64,22 @@ impl Rename {
             spans.push(span);
         }
         let before = event.save(&mut scratch.slots);
+        let moved = event.together(|event| self.go(event, spans));
+        if moved.is_err() {
+            event.restore(before, &scratch.slots);
+        }
+        moved
+    }
+
+    /// `spans` are the values at the old places.
+    fn go(&self, event: &mut EventMut<'_>, spans: &[Option<Span>]) -> Result<(), Trouble> {
         for from in &self.gone {
             event.remove(*from);
         }
         for (each, span) in self.moves.iter().zip(spans) {
             let Some(span) = *span else { continue };
             let done = event.point(each.to, span);
-            if let Err(trouble) = taken(event, each.to, done) {
-                event.restore(before, &scratch.slots);
-                return Err(trouble);
-            }
+            taken(event, each.to, done)?;
         }
         Ok(())
     }
@@ -90,9 +96,11 @@ impl Remove {
     }
 
     pub(super) fn run(&self, event: &mut EventMut<'_>) {
-        for field in &self.0 {
-            event.remove(*field);
-        }
+        event.together(|event| {
+            for field in &self.0 {
+                event.remove(*field);
+            }
+        });
     }
 }
 

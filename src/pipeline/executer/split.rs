@@ -273,12 +273,14 @@ impl Splitter {
                     ));
                 }
                 all_accepted(event, fields.iter().flatten())?;
-                for (field, part) in fields.iter().zip(parts) {
-                    if let Some(field) = field {
-                        put(event, *field, |text, out| part.write(inside.of(text), out))?;
+                event.together(|event| {
+                    for (field, part) in fields.iter().zip(parts) {
+                        if let Some(field) = field {
+                            put(event, *field, |text, out| part.write(inside.of(text), out))?;
+                        }
                     }
-                }
-                Ok(())
+                    Ok(())
+                })
             }
         }
     }
@@ -328,16 +330,18 @@ impl Assigner {
             return Err(Trouble::new(self.field, "fewer parts than fields"));
         }
         all_accepted(event, self.targets.iter().map(|(_, field)| field))?;
-        if !self.keep {
-            event.remove(self.field);
-        }
-        for (part, field) in &self.targets {
-            if let Some(Some(element)) = spans.get(usize::from(*part)) {
-                let done = event.point(*field, *element);
-                taken(event, *field, done)?;
+        event.together(|event| {
+            if !self.keep {
+                event.remove(self.field);
             }
-        }
-        Ok(())
+            for (part, field) in &self.targets {
+                if let Some(Some(element)) = spans.get(usize::from(*part)) {
+                    let done = event.point(*field, *element);
+                    taken(event, *field, done)?;
+                }
+            }
+            Ok(())
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! `rename`, `remove`, `keep`, `set` and `lookup`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{after, fails, refused, run};
+use super::{after, batch, fails, refused, run};
 
 #[test]
 fn renamed_values_keep_their_bytes() {
@@ -171,6 +171,34 @@ fn a_set_of_which_one_field_does_not_fit_sets_none() {
     let below_each_other = json!([{"set": {"x": 1, "x.y": "{{ secret }}!", "z": "{{ e }}!"}}]);
     let ran = run(below_each_other, event);
     assert!(ran.event.ends_with(r#","x":1,"z":"EEE!"}"#), "{ran:?}");
+}
+
+#[test]
+fn a_step_with_many_fields_writes_the_event_anew_once() {
+    let names: Vec<_> = (0..40).map(|n| format!("p.s{n}")).collect();
+    let each = |value: &dyn Fn(usize) -> Value| -> Value {
+        let pairs = names.iter().enumerate();
+        pairs.map(|(n, name)| (name.clone(), value(n))).collect()
+    };
+    let line = vec!["x"; 40].join(" ");
+    let members: Vec<_> = (0..40).map(|n| format!("\"s{n}\":{n}")).collect();
+    let event = format!(
+        r#"{{"line":"{line}","large":"{}","p":{{{}}}}}"#,
+        "x".repeat(100_000),
+        members.join(",")
+    );
+    for step in [
+        json!({ "set": each(&|n| json!(n)) }),
+        json!({ "remove": names }),
+        json!({ "rename": each(&|n| json!(format!("q.s{n}"))) }),
+        json!({ "splitter": { "field": "line", "to": names } }),
+        json!({ "lookup": { "field": "line", "table": { line.as_str(): each(&|n| json!(n)) } } }),
+    ] {
+        let reader = json!({ "filter": { "field": "p", "exists": true } });
+        let (batch, failed) = batch(json!([reader, step]), &[&event]);
+        assert_eq!((batch.live(), failed), (1, 0));
+        assert!(batch.text().len() < 3 * event.len(), "{step}");
+    }
 }
 
 #[test]
