@@ -55,7 +55,7 @@ pub struct ExecuterForm {
     pub rename: Option<BTreeMap<String, String>>,
     /// Takes these fields away.
     pub remove: Option<OneOrMany<String>>,
-    /// Takes everything away but these fields.
+    /// Takes everything away but these fields; of a list the elements that are named stay.
     pub keep: Option<OneOrMany<String>>,
     /// Sets fields, by path, to any JSON; what stood there is replaced. In a string, `{{ path }}`
     /// is another field's value; a string that is nothing else takes the value with its type.

@@ -123,6 +123,20 @@ fn what_is_kept_stays_byte_for_byte_and_in_order() {
 }
 
 #[test]
+fn elements_of_a_list_are_kept_by_their_number() {
+    let keep = |paths: Value, event| after(json!({ "keep": paths }), event);
+    let event = r#"{"r":["x",{"a":1,"b":2},[3,4]],"s":1}"#;
+    assert_eq!(keep(json!("r.0"), event), r#"{"r":["x"]}"#);
+    assert_eq!(
+        keep(json!(["r.2.1", "r.1.b"]), event),
+        r#"{"r":[{"b":2},[4]]}"#
+    );
+    assert_eq!(keep(json!("r.7"), event), r#"{"r":[]}"#);
+    assert_eq!(keep(json!(["r.a", "r.1.0"]), event), r#"{"r":[{}]}"#);
+    assert_eq!(keep(json!(["r.00", "s"]), event), r#"{"s":1}"#);
+}
+
+#[test]
 fn templates_take_values_with_their_type_or_as_text() {
     let event = r#"{"a":"x\n","n":12345678901234567890,"o":{"k":"\""}}"#;
     let set = |value| after(json!({"set": {"s": value}}), event);
