@@ -47,9 +47,9 @@ pub enum PropertyAction {
     Accept,
     /// It is made right (`"12"` becomes `12`); where that cannot be, the event is rejected.
     Coerce,
-    /// It is taken away, the event goes on.
+    /// It is taken away, the event goes on; one that is required is then missing.
     DropProperty,
-    /// It becomes `null`, the event goes on.
+    /// It becomes `null`, the event goes on; one that is required is then missing.
     NullProperty,
     /// The event is rejected.
     Reject,

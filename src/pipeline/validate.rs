@@ -158,6 +158,11 @@ impl Found {
             rejects: true,
         }
     }
+
+    /// A value that is required is not there, or does not stay.
+    fn missing() -> Self {
+        Self::rejecting(Reason::ValidateRequired, "expected a value")
+    }
 }
 
 impl Finder {

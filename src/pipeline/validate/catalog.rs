@@ -197,6 +197,11 @@ impl Catalog {
 }
 
 impl EventRule {
+    /// Whether it must have the property of that ordinal.
+    pub(super) fn requires(&self, ordinal: u16) -> bool {
+        ordinal < self.table.required
+    }
+
     /// Whether there is personal data among its properties.
     pub(super) fn is_personal(&self) -> bool {
         self.table.personal

@@ -97,8 +97,7 @@ impl CatalogCheck {
         }
         if self.actions.missing {
             for name in self.catalog.missing(rule, &present) {
-                let found = Found::rejecting(Reason::ValidateRequired, "expected a value");
-                finder.note(event, &self.path(name), found, None);
+                finder.note(event, &self.path(name), Found::missing(), None);
             }
         }
         let Some(object) = object.filter(|_| !odd.is_empty()) else {
@@ -225,6 +224,10 @@ impl CatalogCheck {
         let judged = known.property.judge(value, self.actions.values);
         for found in judged.found {
             finder.note(event, &path, found, sample.clone());
+        }
+        let required = self.actions.missing && rule.requires(known.ordinal);
+        if required && judged.repair.takes_away() {
+            finder.note(event, &path, Found::missing(), None);
         }
         judged.repair
     }

@@ -1,6 +1,6 @@
 //! `required` and `types`: single fields, by their paths.
 
-use crate::event::{Batch, EventMut, FieldId, Reason};
+use crate::event::{Batch, EventMut, FieldId};
 use crate::pipeline::validate::repair::Repair;
 use crate::pipeline::validate::{Finder, Found, Personal, Property, ValueActions};
 
@@ -45,8 +45,7 @@ fn missing(finder: Finder, event: &mut EventMut<'_>, field: FieldId, path: &str)
     let value = event.get(field);
     if value.is_none_or(|value| value.is_null()) {
         let sample = finder.sample(value, Personal::None);
-        let found = Found::rejecting(Reason::ValidateRequired, "expected a value");
-        finder.note(event, path, found, sample);
+        finder.note(event, path, Found::missing(), sample);
     }
 }
 
@@ -60,6 +59,9 @@ impl Types {
                     let sample = finder.sample(Some(value), typed.property.personal);
                     for found in judged.found {
                         finder.note(event, &typed.path, found, sample.clone());
+                    }
+                    if typed.required && judged.repair.takes_away() {
+                        finder.note(event, &typed.path, Found::missing(), None);
                     }
                     if !finder.shadow {
                         apply(event, typed.field, judged.repair);

@@ -50,6 +50,13 @@ pub(super) enum Repair {
     Drop,
 }
 
+impl Repair {
+    /// Whether there is no value afterwards: one that is required is then missing.
+    pub(super) fn takes_away(&self) -> bool {
+        matches!(self, Self::Null | Self::Drop)
+    }
+}
+
 /// All that is wrong with one value.
 #[derive(Debug, Default)]
 pub(super) struct Judged {

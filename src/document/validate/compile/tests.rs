@@ -248,6 +248,26 @@ fn each_action_does_what_it_says() {
 }
 
 #[test]
+fn a_required_value_that_is_taken_away_is_missing() {
+    for action in ["drop_property", "null_property"] {
+        let rule = json!({ "type": "int", "required": true });
+        let types = json!([{
+            "name": "v", "kind": "types", "fields": { "p": rule }, "wrong_type": action,
+        }]);
+        let books = run(types, &[r#"{"p":"x"}"#]);
+        assert_eq!(books.fates, ["validate.required"], "{action}");
+        assert_eq!(books.effects, [Effect::Repaired, Effect::Rejected]);
+        let books = property(rule.clone(), json!({ "wrong_type": action }), r#""x""#);
+        assert_eq!(books.fates, ["validate.required"], "{action}");
+        assert_eq!(books.effects, [Effect::Repaired, Effect::Rejected]);
+        let accepted = json!({ "wrong_type": action, "missing": "accept" });
+        let books = property(rule, accepted, r#""x""#);
+        assert_eq!(books.effects, [Effect::Repaired]);
+        assert!(!books.fates[0].contains("\"x\""), "{:?}", books.fates);
+    }
+}
+
+#[test]
 fn coercion_makes_only_what_is_clear() {
     let cases = [
         ("int", r#"" 12 ""#, "12"),
@@ -526,14 +546,17 @@ fn unknown_properties_are_dropped_and_the_others_stay_as_they_are_written() {
 #[test]
 fn last_of_repeated_properties_counts() {
     let catalog = json!({ "version": 1, "violations": { "wrong_type": "drop_property" },
-        "events": { "e": { "properties": { "a": { "type": "int", "required": true } } } } });
+        "events": {
+            "e": { "properties": { "a": "int" } },
+            "f": { "properties": { "a": { "type": "int", "required": true } } },
+        } });
     let books = run_in(
         &world(catalog),
         plan(),
         &[
             r#"{"event":"e","properties":{"a":"x","a":1}}"#,
             r#"{"event":"e","properties":{"a":1,"b":0,"\u0061":"x"}}"#,
-            r#"{"event":"e","properties":{"a":1,"a":null}}"#,
+            r#"{"event":"f","properties":{"a":1,"a":null}}"#,
         ],
     );
     assert_eq!(
