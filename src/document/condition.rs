@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
+use serde_json::Number;
 
 use crate::document::one_or_many::OneOrMany;
 use crate::document::unit::TimeSpan;
@@ -58,18 +59,18 @@ pub struct ConditionForm {
 }
 
 /// Bounds of a number; at least one.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Range")]
 pub struct RangeForm {
     /// At least this.
-    pub min: Option<f64>,
+    pub min: Option<Number>,
     /// At most this.
-    pub max: Option<f64>,
+    pub max: Option<Number>,
     /// More than this.
-    pub above: Option<f64>,
+    pub above: Option<Number>,
     /// Less than this.
-    pub below: Option<f64>,
+    pub below: Option<Number>,
 }
 
 /// A window around the time of receipt; at least one side.

@@ -148,7 +148,7 @@ impl Operators<'_, '_, '_> {
         if let Some(pattern) = &form.regex {
             self.regex(pattern);
         }
-        if let Some(range) = form.range {
+        if let Some(range) = &form.range {
             self.range(range);
         }
         if let Some(within) = form.within {
@@ -193,8 +193,7 @@ impl Operators<'_, '_, '_> {
             serde_json::Value::Bool(value) => Constant::Bool(*value),
             serde_json::Value::String(text) => Constant::Text(text.as_str().into()),
             serde_json::Value::Number(number) => {
-                let number = Number::parse(&number.to_string());
-                Constant::Number(number.unwrap_or(Number::Float(f64::NAN)))
+                Constant::Number(self::number(number).unwrap_or(Number::Float(f64::NAN)))
             }
             serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
                 let message = "a list or object cannot be compared with";
@@ -254,28 +253,20 @@ impl Operators<'_, '_, '_> {
         }
     }
 
-    fn range(&mut self, form: RangeForm) {
+    fn range(&mut self, form: &RangeForm) {
         let at = self.at.field("range");
+        let bound = |written: &Option<serde_json::Number>| written.as_ref().and_then(number);
         let range = Range {
-            min: form.min.unwrap_or(f64::NEG_INFINITY),
-            max: form.max.unwrap_or(f64::INFINITY),
-            above: form.above,
-            below: form.below,
+            min: bound(&form.min),
+            max: bound(&form.max),
+            above: bound(&form.above),
+            below: bound(&form.below),
         };
-        let low = form.above.unwrap_or(f64::NEG_INFINITY).max(range.min);
-        let high = form.below.unwrap_or(f64::INFINITY).min(range.max);
-        let open = form.above.is_some_and(|above| above >= range.min)
-            || form.below.is_some_and(|below| below <= range.max);
-        if form
-            .min
-            .or(form.max)
-            .or(form.above)
-            .or(form.below)
-            .is_none()
-        {
+        let bounds = [range.min, range.max, range.above, range.below];
+        if bounds.iter().all(Option::is_none) {
             let hint = "write one or two of `min`, `max`, `above`, `below`";
             self.error(&at, "the range has no bound", hint);
-        } else if low > high || (low == high && open) {
+        } else if range.is_empty() {
             let message = "no number is within these bounds, so this never holds";
             self.error(&at, message, "the lower bound must be the smaller one");
         }
@@ -326,6 +317,10 @@ impl TimeUnit {
             Self::Nanosecond => 1e-6,
         }
     }
+}
+
+fn number(written: &serde_json::Number) -> Option<Number> {
+    Number::parse(&written.to_string())
 }
 
 /// The sentence of a pattern's error; above it stands a drawing.

@@ -43,7 +43,7 @@ impl Test {
             Self::In(set) => set.contains(value),
             Self::Needles(needles) => needles.found(value),
             Self::Regex(regex) => characters(value).is_some_and(|text| regex.is_match(&text)),
-            Self::Range(range) => Number::read(value).is_some_and(|is| range.has(is.as_f64())),
+            Self::Range(range) => Number::read(value).is_some_and(|is| range.has(is)),
             Self::Within(window) => window.has(value, received),
             Self::Cidr(networks) => in_networks(value, networks),
         }
@@ -108,19 +108,31 @@ impl Kinds {
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
     /// At least this.
-    pub min: f64,
+    pub min: Option<Number>,
     /// At most this.
-    pub max: f64,
+    pub max: Option<Number>,
     /// More than this.
-    pub above: Option<f64>,
+    pub above: Option<Number>,
     /// Less than this.
-    pub below: Option<f64>,
+    pub below: Option<Number>,
 }
 
 impl Range {
-    fn has(self, value: f64) -> bool {
-        value >= self.min
-            && value <= self.max
+    /// Whether no number is within these bounds.
+    pub fn is_empty(self) -> bool {
+        let lower = [(self.min, false), (self.above, true)];
+        let upper = [(self.max, false), (self.below, true)];
+        lower.iter().any(|(low, above)| {
+            upper.iter().any(|(high, below)| {
+                let bounds = low.zip(*high);
+                bounds.is_some_and(|(low, high)| low > high || (low == high && (*above || *below)))
+            })
+        })
+    }
+
+    fn has(self, value: Number) -> bool {
+        self.min.is_none_or(|min| value >= min)
+            && self.max.is_none_or(|max| value <= max)
             && self.above.is_none_or(|above| value > above)
             && self.below.is_none_or(|below| value < below)
     }
