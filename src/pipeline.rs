@@ -11,6 +11,7 @@ pub mod executer;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod moment;
+pub mod number;
 pub mod route;
 pub mod switched;
 pub mod validate;

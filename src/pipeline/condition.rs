@@ -3,12 +3,10 @@
 //! A missing field fails every test but `Exists(false)`. Strings are compared by their characters;
 //! nothing is allocated unless a string holds an escape.
 
-mod number;
 mod set;
 mod test;
 mod text;
 
-pub use crate::pipeline::condition::number::Number;
 pub use crate::pipeline::condition::set::{Constant, Set};
 pub use crate::pipeline::condition::test::{Kinds, Range, Test, Window};
 pub use crate::pipeline::condition::text::{Needles, Place};

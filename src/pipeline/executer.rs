@@ -25,7 +25,7 @@ pub use crate::pipeline::executer::script::{Error as ScriptError, Limits, Script
 pub use crate::pipeline::executer::set::{Assignment, Piece, Set, Template};
 pub use crate::pipeline::executer::shape::{Remove, Rename};
 pub use crate::pipeline::executer::split::{Assigner, Parts, Splitter, Syntax};
-pub use crate::pipeline::executer::time::{Epoch, Output, Time};
+pub use crate::pipeline::executer::time::{Output, Time};
 
 use crate::event::{Batch, EventMut, Fate, FieldId, Reason, Slot, Span};
 use crate::pipeline::Context;

@@ -13,8 +13,10 @@ use crate::document::one_or_many::OneOrMany;
 use crate::document::scope::Scope;
 use crate::event::FieldId;
 use crate::pipeline::condition::{
-    Condition, Constant, Kinds, Needles, Number, Place, Range, Set, Test, Window,
+    Condition, Constant, Kinds, Needles, Place, Range, Set, Test, Window,
 };
+use crate::pipeline::moment::Unit;
+use crate::pipeline::number::Number;
 
 /// A pattern may compile to so many bytes.
 pub(in crate::document) const REGEX_SIZE: usize = 2 << 20;
@@ -279,9 +281,9 @@ impl Operators<'_, '_, '_> {
             self.error(&self.at.field("within"), "the window has no side", hint);
         }
         let window = Window {
-            past: form.past.map(|span| span.duration().as_secs_f64() * 1e3),
-            future: form.future.map(|span| span.duration().as_secs_f64() * 1e3),
-            unit: form.unit.unwrap_or_default().millis(),
+            past: form.past.map(|span| span.duration()),
+            future: form.future.map(|span| span.duration()),
+            unit: form.unit.unwrap_or_default().into(),
         };
         self.push(Kinds::NUMBER.or(Kinds::STRING), Test::Within(window));
     }
@@ -307,14 +309,13 @@ impl Operators<'_, '_, '_> {
     }
 }
 
-impl TimeUnit {
-    /// How many milliseconds it is.
-    pub(in crate::document) fn millis(self) -> f64 {
-        match self {
-            Self::Second => 1e3,
-            Self::Millisecond => 1.0,
-            Self::Microsecond => 1e-3,
-            Self::Nanosecond => 1e-6,
+impl From<TimeUnit> for Unit {
+    fn from(unit: TimeUnit) -> Self {
+        match unit {
+            TimeUnit::Second => Self::Second,
+            TimeUnit::Millisecond => Self::Millisecond,
+            TimeUnit::Microsecond => Self::Microsecond,
+            TimeUnit::Nanosecond => Self::Nanosecond,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::condition::TimeUnit;
 use crate::document::diagnostic::At;
 use crate::document::enrich::{
     AddressMask, ClientIpForm, ConstantsForm, EnrichForm, GeoForm, InstanceForm, TimeForm,
@@ -12,7 +11,6 @@ use crate::document::scope::Scope;
 use crate::event::FieldId;
 use crate::pipeline::RepoName;
 use crate::pipeline::enrich::{Adds, Enrich, Format, Known, Skew, Step};
-use crate::pipeline::moment::Unit;
 
 impl EnrichForm {
     /// Compiles the steps; `at` is where they stand. The repo's own name is one of the constants.
@@ -87,17 +85,6 @@ impl TimeForm {
                 TimeFormat::Rfc3339 => Format::Rfc3339,
             },
             skew,
-        }
-    }
-}
-
-impl From<TimeUnit> for Unit {
-    fn from(unit: TimeUnit) -> Self {
-        match unit {
-            TimeUnit::Second => Self::Second,
-            TimeUnit::Millisecond => Self::Millisecond,
-            TimeUnit::Microsecond => Self::Microsecond,
-            TimeUnit::Nanosecond => Self::Nanosecond,
         }
     }
 }

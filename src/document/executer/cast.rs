@@ -11,7 +11,8 @@ use crate::document::diagnostic::At;
 use crate::document::executer::compile::fields;
 use crate::document::one_or_many::OneOrMany;
 use crate::document::scope::Scope;
-use crate::pipeline::executer::{self, Cast, Epoch, Executer, Output, Time};
+use crate::pipeline::executer::{self, Cast, Executer, Output, Time};
+use crate::pipeline::moment::Unit;
 
 /// Turns a value into another type. `null` stays `null`, and a missing field stays missing.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -136,16 +137,16 @@ impl TimeForm<'_> {
 
     pub(super) fn compile(self, scope: &mut Scope<'_>, at: &At<'_>) -> Time {
         let time = Time {
-            epoch: self.unit.unwrap_or_default().into(),
+            unit: self.unit.unwrap_or_default().into(),
             format: self.format.map(Into::into),
             offset: self
                 .offset
                 .map_or(Offset::UTC, |text| offset(text, scope, at)),
             output: match self.output.unwrap_or_default() {
-                TimeOutput::Second => Output::Epoch(Epoch::Second),
-                TimeOutput::Millisecond => Output::Epoch(Epoch::Millisecond),
-                TimeOutput::Microsecond => Output::Epoch(Epoch::Microsecond),
-                TimeOutput::Nanosecond => Output::Epoch(Epoch::Nanosecond),
+                TimeOutput::Second => Output::Epoch(Unit::Second),
+                TimeOutput::Millisecond => Output::Epoch(Unit::Millisecond),
+                TimeOutput::Microsecond => Output::Epoch(Unit::Microsecond),
+                TimeOutput::Nanosecond => Output::Epoch(Unit::Nanosecond),
                 TimeOutput::Rfc3339 => Output::Rfc3339,
             },
         };
@@ -180,15 +181,4 @@ fn offset(text: &str, scope: &mut Scope<'_>, at: &At<'_>) -> Offset {
         scope.diagnostics.error(&at.field("offset"), message, hint);
         Offset::UTC
     })
-}
-
-impl From<TimeUnit> for Epoch {
-    fn from(unit: TimeUnit) -> Self {
-        match unit {
-            TimeUnit::Second => Self::Second,
-            TimeUnit::Millisecond => Self::Millisecond,
-            TimeUnit::Microsecond => Self::Microsecond,
-            TimeUnit::Nanosecond => Self::Nanosecond,
-        }
-    }
 }

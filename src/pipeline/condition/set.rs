@@ -4,8 +4,8 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
 use crate::event::{Json, Kind};
-use crate::pipeline::condition::Number;
 use crate::pipeline::condition::text::{characters, equals};
+use crate::pipeline::number::Number;
 
 /// A value of a document that events are compared with.
 #[derive(Clone, Debug, PartialEq)]

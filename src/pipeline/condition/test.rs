@@ -1,6 +1,7 @@
 //! What a condition asks of one value.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -8,7 +9,9 @@ use regex::bytes::Regex;
 
 use crate::event::{Json, Kind};
 use crate::pipeline::condition::text::characters;
-use crate::pipeline::condition::{Constant, Needles, Number, Set};
+use crate::pipeline::condition::{Constant, Needles, Set};
+use crate::pipeline::moment::{self, Unit, millis};
+use crate::pipeline::number::Number;
 
 /// What a condition asks of one value.
 #[derive(Debug)]
@@ -141,32 +144,20 @@ impl Range {
 /// A window of time around the time of receipt.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// How far back, in milliseconds; none: as far as you like.
-    pub past: Option<f64>,
-    /// How far ahead, in milliseconds.
-    pub future: Option<f64>,
-    /// How many milliseconds a number of the field counts.
-    pub unit: f64,
+    /// How far back; none: as far as you like.
+    pub past: Option<Duration>,
+    /// How far ahead.
+    pub future: Option<Duration>,
+    /// What a number of the field counts.
+    pub unit: Unit,
 }
 
 impl Window {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of our time are exact in a double"
-    )]
     fn has(self, value: Json<'_>, received: Timestamp) -> bool {
-        let time = match value.kind() {
-            Kind::Number => Number::read(value).map(|number| number.as_f64() * self.unit),
-            Kind::String => value
-                .as_str()
-                .and_then(|text| text.parse::<Timestamp>().ok())
-                .map(|time| time.as_millisecond() as f64),
-            Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
-        };
-        let received = received.as_millisecond() as f64;
-        time.is_some_and(|time| {
-            self.past.is_none_or(|past| time >= received - past)
-                && self.future.is_none_or(|future| time <= received + future)
+        moment::read(value, self.unit).is_some_and(|time| {
+            let age = received.as_millisecond() - time.as_millisecond();
+            self.past.is_none_or(|past| age <= millis(past))
+                && self.future.is_none_or(|future| -age <= millis(future))
         })
     }
 }

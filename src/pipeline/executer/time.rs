@@ -2,19 +2,20 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Json, Kind};
-use crate::pipeline::condition::Number;
+use crate::pipeline::moment::{self, Unit};
+use crate::pipeline::number::Number;
 
 /// How a time is read and written.
 #[derive(Clone, Debug)]
 pub struct Time {
     /// What a number counts since 1970.
-    pub epoch: Epoch,
+    pub unit: Unit,
     /// How a string is written, as for `strptime`; else RFC 3339.
     pub format: Option<Box<str>>,
     /// The offset of a string that says none.
@@ -23,24 +24,11 @@ pub struct Time {
     pub output: Output,
 }
 
-/// What a number counts since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Epoch {
-    /// Seconds.
-    Second,
-    /// Milliseconds.
-    Millisecond,
-    /// Microseconds.
-    Microsecond,
-    /// Nanoseconds.
-    Nanosecond,
-}
-
 /// How a time is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// As a number since 1970.
-    Epoch(Epoch),
+    Epoch(Unit),
     /// As a string in UTC.
     Rfc3339,
 }
@@ -49,7 +37,7 @@ impl Time {
     /// Reads a number or a string.
     pub(super) fn read(&self, value: Json<'_>) -> Option<Timestamp> {
         match value.kind() {
-            Kind::Number => self.epoch.read(Number::read(value)?),
+            Kind::Number => self.unit.time(Number::read(value)?),
             Kind::String => self.parse(&value.as_str()?),
             Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
         }
@@ -57,7 +45,7 @@ impl Time {
 
     /// Reads a string.
     pub fn parse(&self, text: &str) -> Option<Timestamp> {
-        let text = text.trim_ascii();
+        let text = text.trim();
         if let Some(format) = &self.format {
             let time = BrokenDownTime::parse(format.as_bytes(), text).ok()?;
             if time.offset().is_some() || time.timestamp().is_some() {
@@ -65,7 +53,7 @@ impl Time {
             }
             return self.offset.to_timestamp(time.to_datetime().ok()?).ok();
         }
-        if let Ok(time) = text.parse::<Timestamp>() {
+        if let Some(time) = moment::parse(text) {
             return Some(time);
         }
         if let Ok(time) = text.parse::<DateTime>() {
@@ -73,47 +61,18 @@ impl Time {
         }
         // What has no digit is no number: a double may also be called `inf`.
         text.ends_with(|last: char| last.is_ascii_digit())
-            .then(|| self.epoch.read(Number::parse(text)?))?
+            .then(|| self.unit.time(Number::parse(text)?))?
     }
 
     /// Appends it as JSON.
     pub(super) fn write(&self, time: Timestamp, out: &mut Vec<u8>) {
         let written = match self.output {
-            Output::Epoch(Epoch::Second) => write!(out, "{}", time.as_second()),
-            Output::Epoch(Epoch::Millisecond) => write!(out, "{}", time.as_millisecond()),
-            Output::Epoch(Epoch::Microsecond) => write!(out, "{}", time.as_microsecond()),
-            Output::Epoch(Epoch::Nanosecond) => write!(out, "{}", time.as_nanosecond()),
+            Output::Epoch(Unit::Second) => write!(out, "{}", time.as_second()),
+            Output::Epoch(Unit::Millisecond) => write!(out, "{}", time.as_millisecond()),
+            Output::Epoch(Unit::Microsecond) => write!(out, "{}", time.as_microsecond()),
+            Output::Epoch(Unit::Nanosecond) => write!(out, "{}", time.as_nanosecond()),
             Output::Rfc3339 => write!(out, "\"{time}\""),
         };
         written.expect("writing to memory cannot fail");
-    }
-}
-
-impl Epoch {
-    fn read(self, number: Number) -> Option<Timestamp> {
-        let count = match number {
-            Number::Int(count) => count,
-            Number::Large(_) => return None,
-            Number::Float(count) => {
-                let seconds = SignedDuration::try_from_secs_f64(count * self.seconds()).ok()?;
-                return Timestamp::from_duration(seconds).ok();
-            }
-        };
-        match self {
-            Self::Second => Timestamp::from_second(count),
-            Self::Millisecond => Timestamp::from_millisecond(count),
-            Self::Microsecond => Timestamp::from_microsecond(count),
-            Self::Nanosecond => Timestamp::from_nanosecond(i128::from(count)),
-        }
-        .ok()
-    }
-
-    fn seconds(self) -> f64 {
-        match self {
-            Self::Second => 1.0,
-            Self::Millisecond => 1e-3,
-            Self::Microsecond => 1e-6,
-            Self::Nanosecond => 1e-9,
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{EventMut, FieldId, Reason};
 use crate::pipeline::Context;
-use crate::pipeline::moment::{self, Unit};
+use crate::pipeline::moment::{self, Unit, millis};
 use crate::pipeline::validate::property::kind_of;
 use crate::pipeline::validate::{Finder, Found, Personal};
 
@@ -48,8 +48,4 @@ impl Freshness {
         let sample = finder.sample(Some(value), Personal::None);
         finder.note(event, &self.path, found, sample);
     }
-}
-
-fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

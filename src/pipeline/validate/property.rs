@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use regex::bytes::Regex;
 
 use crate::event::{Json, Kind};
-use crate::pipeline::condition::{Number, Set};
+use crate::pipeline::condition::Set;
 use crate::pipeline::moment;
+use crate::pipeline::number::Number;
 use crate::pipeline::validate::Personal;
 
 /// What a property must be. Definitions are shared by all events that use them.

@@ -3,7 +3,7 @@
 mod coerce;
 
 use crate::event::{Json, Reason};
-use crate::pipeline::condition::Number;
+use crate::pipeline::number::Number;
 use crate::pipeline::validate::property::{kind_of, measure};
 use crate::pipeline::validate::{Bounds, Found, Property};
 

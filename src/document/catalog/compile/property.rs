@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::document::catalog::{PersonalForm, PropertyType, RulesForm};
 use crate::document::diagnostic::{At, Diagnostics};
-use crate::pipeline::condition::{Constant, Number};
+use crate::pipeline::condition::Constant;
+use crate::pipeline::number::Number;
 use crate::pipeline::validate::{Bounds, OneOf, Personal, Property, Type};
 
 /// Most memory that one pattern may take.

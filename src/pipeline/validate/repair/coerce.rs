@@ -1,8 +1,8 @@
 //! Making a value right where it is clear what was meant: `"12"` for an int is `12`.
 
 use crate::event::{Depth, Json, Kind};
-use crate::pipeline::condition::Number;
 use crate::pipeline::moment::{self, Unit};
+use crate::pipeline::number::Number;
 use crate::pipeline::validate::{Bounds, Type};
 
 /// How deep a list or object may be that was written as a string.

@@ -49,7 +49,7 @@ impl Number {
     }
 
     /// Numbers that are equal have equal keys; the converse needs a comparison.
-    pub(super) fn key(self) -> u64 {
+    pub(in crate::pipeline) fn key(self) -> u64 {
         // The sum turns minus zero into zero.
         (self.as_f64() + 0.0).to_bits()
     }
