@@ -85,6 +85,18 @@ impl<'a> Json<'a> {
         simdutf8::basic::from_utf8(inside).ok().map(Cow::Borrowed)
     }
 
+    /// The same as bytes, for looking up and searching.
+    pub fn characters(self) -> Option<Cow<'a, [u8]>> {
+        if self.kind() != Kind::String {
+            return None;
+        }
+        let inside = self.inside();
+        if memchr::memchr(b'\\', inside).is_some() {
+            return Some(Cow::Owned(unescape(inside)));
+        }
+        Some(Cow::Borrowed(inside))
+    }
+
     /// Whether it is a number without fraction and exponent.
     pub fn is_int(self) -> bool {
         self.kind() == Kind::Number && !self.0.iter().any(|c| matches!(c, b'.' | b'e' | b'E'))

@@ -4,7 +4,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
 use crate::event::{Json, Kind};
-use crate::pipeline::condition::text::{characters, equals};
+use crate::pipeline::condition::text::equals;
 use crate::pipeline::number::Number;
 
 /// A value of a document that events are compared with.
@@ -74,7 +74,9 @@ impl Set {
             Kind::Number => !self.numbers.is_empty() && self.contains_number(value),
             Kind::String => {
                 !self.texts.is_empty()
-                    && characters(value).is_some_and(|text| self.texts.contains(text.as_ref()))
+                    && value
+                        .characters()
+                        .is_some_and(|text| self.texts.contains(text.as_ref()))
             }
             Kind::Array | Kind::Object => false,
         }

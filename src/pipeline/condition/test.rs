@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use regex::bytes::Regex;
 
 use crate::event::{Json, Kind};
-use crate::pipeline::condition::text::characters;
 use crate::pipeline::condition::{Constant, Needles, Set};
 use crate::pipeline::moment::{self, Unit, millis};
 use crate::pipeline::number::Number;
@@ -45,7 +44,7 @@ impl Test {
             Self::Equals(constant) => constant.equals(value),
             Self::In(set) => set.contains(value),
             Self::Needles(needles) => needles.found(value),
-            Self::Regex(regex) => characters(value).is_some_and(|text| regex.is_match(&text)),
+            Self::Regex(regex) => value.characters().is_some_and(|text| regex.is_match(&text)),
             Self::Range(range) => Number::read(value).is_some_and(|is| range.has(is)),
             Self::Within(window) => window.has(value, received),
             Self::Cidr(networks) => in_networks(value, networks),

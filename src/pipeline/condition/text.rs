@@ -1,8 +1,6 @@
 //! Tests on strings. Most strings hold no escape, and then their bytes are their characters: what
 //! a test must look at is searched for a backslash, and only if there is one is the string undone.
 
-use std::borrow::Cow;
-
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, BuildError, Input, StartKind};
 use memchr::memchr;
 use memchr::memmem::Finder;
@@ -13,20 +11,11 @@ use crate::event::{Json, Kind};
 const LONGEST_ESCAPE: usize = 12;
 
 /// What stands between the quotes, or `None` for other types.
-pub(super) fn inner(value: Json<'_>) -> Option<&[u8]> {
+fn inner(value: Json<'_>) -> Option<&[u8]> {
     match (value.kind(), value.raw()) {
         (Kind::String, [_, inner @ .., _]) => Some(inner),
         _ => None,
     }
-}
-
-/// The string's characters.
-pub(super) fn characters(value: Json<'_>) -> Option<Cow<'_, [u8]>> {
-    let inner = inner(value)?;
-    if memchr(b'\\', inner).is_none() {
-        return Some(Cow::Borrowed(inner));
-    }
-    Some(Cow::Owned(value.as_str()?.into_owned().into_bytes()))
 }
 
 /// Whether the value is this string.

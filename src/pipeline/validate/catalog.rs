@@ -9,8 +9,6 @@ mod builder;
 mod names;
 mod wildcard;
 
-use std::borrow::Cow;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -157,13 +155,7 @@ impl Catalog {
 
     /// The property of an event by the key of a member.
     pub(super) fn property(&self, event: &EventRule, key: Json<'_>) -> Option<Known<'_>> {
-        let inside = key.inside();
-        let name = if memchr::memchr(b'\\', inside).is_none() {
-            self.names.find(inside)
-        } else {
-            self.names
-                .find(key.as_str().map(Cow::into_owned)?.as_bytes())
-        }?;
+        let name = self.names.find(&key.characters()?)?;
         let table = event.table;
         let mut at = Table::place(name);
         loop {

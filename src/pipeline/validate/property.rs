@@ -1,8 +1,6 @@
 //! What one property must be: type, range, set and pattern. The look at a value that is right costs
 //! nanoseconds and no allocation; only one that is wrong is gone through again (`repair`).
 
-use std::borrow::Cow;
-
 use regex::bytes::Regex;
 
 use crate::event::{Json, Kind};
@@ -175,18 +173,9 @@ impl Bounds {
 }
 
 fn matches(pattern: &Regex, value: Json<'_>) -> bool {
-    characters(value).is_none_or(|text| pattern.is_match(&text))
-}
-
-/// The characters of a string; borrowed unless it holds an escape.
-fn characters(value: Json<'_>) -> Option<Cow<'_, [u8]>> {
-    if value.kind() != Kind::String {
-        return None;
-    }
-    if memchr::memchr(b'\\', value.inside()).is_none() {
-        return Some(Cow::Borrowed(value.inside()));
-    }
-    Some(Cow::Owned(value.as_str()?.into_owned().into_bytes()))
+    value
+        .characters()
+        .is_none_or(|text| pattern.is_match(&text))
 }
 
 /// What a range speaks of: the number, the characters of a string, the elements of a list.
@@ -194,7 +183,8 @@ pub(super) fn measure(value: Json<'_>) -> Option<Number> {
     let length = match value.kind() {
         Kind::Number => return Number::read(value),
         // A byte that continues a character is none of its own.
-        Kind::String => characters(value)?
+        Kind::String => value
+            .characters()?
             .iter()
             .filter(|c| **c & 0xc0 != 0x80)
             .count(),

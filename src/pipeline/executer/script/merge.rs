@@ -10,7 +10,6 @@ use mlua::{Table, Value};
 
 use crate::event::{Json, Kind, Member};
 use crate::pipeline::executer::script::machine::{Machine, say};
-use crate::pipeline::executer::script::table::characters;
 
 /// Deeper than any event may be; a table can hold itself.
 const DEPTH: u32 = 128;
@@ -99,7 +98,7 @@ impl Machine {
         let members: Vec<_> = before
             .into_iter()
             .flat_map(Json::members)
-            .map(|member| (characters(member.key), member))
+            .map(|member| (member.key.characters().unwrap_or_default(), member))
             .collect();
         let mut taken = 0;
         draft.out.push(b'{');
@@ -213,7 +212,8 @@ fn same(value: &Value, before: Json<'_>) -> bool {
         Value::Integer(value) => before.as_f64() == Some(double(*value)),
         Value::Number(value) => before.as_f64() == Some(*value),
         Value::String(value) => {
-            before.kind() == Kind::String && *value.as_bytes() == *characters(before)
+            let before = before.characters();
+            before.is_some_and(|before| *value.as_bytes() == *before)
         }
         value => value.is_null() && before.is_null(),
     }

@@ -17,7 +17,7 @@ impl Machine {
     pub(super) fn table(&mut self, object: Json<'_>) -> mlua::Result<Table> {
         let table = self.lua.create_table()?;
         for member in object.members() {
-            let key = characters(member.key);
+            let key = member.key.characters().unwrap_or_default();
             // Values below come first, because they need the same keys.
             let below = self.below(member.value)?;
             let key = self.key(&key)?;
@@ -70,13 +70,4 @@ impl Machine {
 
 fn text(value: Json<'_>) -> Cow<'_, str> {
     value.as_str().unwrap_or_default()
-}
-
-/// A string's characters.
-pub(super) fn characters(value: Json<'_>) -> Cow<'_, [u8]> {
-    let inside = value.inside();
-    if memchr::memchr(b'\\', inside).is_none() {
-        return Cow::Borrowed(inside);
-    }
-    Cow::Owned(value.as_str().unwrap_or_default().into_owned().into_bytes())
 }
