@@ -11,7 +11,7 @@ use nacos_sdk::api::props::ClientProps;
 use serde_json::Value;
 use weir::center::nacos::{Base, Kind, Operation};
 
-use crate::harness::nacos::{Nacos, Space};
+use crate::harness::nacos::{Nacos, Space, written};
 use crate::harness::{eventually, http, ports};
 
 const DOCUMENT: &str = "weir.index";
@@ -274,22 +274,24 @@ async fn a_compare_and_swap_is_a_header_and_nothing_else() {
             .client
             .publish(DOCUMENT, "v: 3", Base::Md5(stale.to_owned()));
         assert_eq!(lost.await.unwrap_err().kind, Kind::Conflict);
-        let parameter = http::client()
-            .post(space.write_url())
-            .query(&[("casMd5", stale)]);
+        let parameter = || {
+            let request = http::client().post(space.write_url());
+            request.query(&[("casMd5", stale)])
+        };
         let mut form = space.place(DOCUMENT);
         form.push(("content", "v: 4"));
-        let ignored = http::send(parameter.form(&form)).await;
+        let ignored = written(|| parameter().form(&form)).await;
         assert_eq!(ignored.status, 200, "nor does the query: {ignored:?}");
         // On a missing document it inserts, and a deletion ignores it.
         let inserted = space
             .client
             .publish("weir.new", "v: 1", Base::Md5(stale.to_owned()));
         inserted.await.unwrap();
-        let deletion = http::client()
-            .delete(space.write_url())
-            .query(&space.place("weir.new"));
-        let deleted = http::send(deletion.header("casMd5", stale)).await;
+        let deletion = || {
+            let request = http::client().delete(space.write_url());
+            request.query(&space.place("weir.new"))
+        };
+        let deleted = written(|| deletion().header("casMd5", stale)).await;
         assert_eq!(deleted.status, 200, "{deleted:?}");
         assert_eq!(space.content("weir.new").await, None);
     }
@@ -306,8 +308,8 @@ async fn a_lost_compare_and_swap_is_just_false_by_the_old_interface_of_3() {
         ("dataId", DOCUMENT),
         ("content", "v: 2"),
     ];
-    let request = http::client().post(url).form(&form);
-    let lost = http::send(request.header("casMd5", "0123456789abcdef0123456789abcdef")).await;
+    let request = || http::client().post(&url).form(&form);
+    let lost = written(|| request().header("casMd5", "0123456789abcdef0123456789abcdef")).await;
     assert_eq!((lost.status, lost.text.as_str()), (500, "false"));
 }
 
@@ -378,11 +380,12 @@ async fn rolling_back_publishes_again_and_deletes_on_the_first_version() {
 async fn a_gray_document_is_served_by_address_and_without_a_type() {
     let space = Nacos::shared().space("gray").await;
     let form = [("content", "v: 9"), ("type", "yaml")];
-    let request = http::client()
-        .post(space.write_url())
-        .header("betaIps", "10.9.8.7");
+    let request = || {
+        let request = http::client().post(space.write_url());
+        request.header("betaIps", "10.9.8.7")
+    };
     let place = space.place(DOCUMENT);
-    let reply = http::send(request.form(&[&place[..], &form[..]].concat())).await;
+    let reply = written(|| request().form(&[&place[..], &form[..]].concat())).await;
     assert_eq!(reply.json()["code"], 0, "{reply:?}");
     let gray = eventually(30, "the address is given the gray document", || async {
         let request = http::client().get(space.read_url()).query(&place);

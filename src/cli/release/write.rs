@@ -13,8 +13,9 @@ use crate::document::digest::{Content, DataId};
 use crate::document::set::INDEX;
 use crate::rollout::release::read_index;
 
-/// How long what was written may take to be seen where instances read.
-const SEEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long what was written may take to be seen where instances read: a busy Nacos is no reason to
+/// give a release up half-way.
+const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often a write is tried again that Nacos failed to do.
 const TRIES: usize = 3;

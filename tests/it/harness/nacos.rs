@@ -317,13 +317,9 @@ impl Space {
             form.push(("content", content.unwrap()));
             form.push(("type", "yaml".to_owned()));
         }
-        let reply = eventually(60, "Nacos rolls back", || async {
-            let request = match deletes {
-                true => http.delete(&url).query(&form),
-                false => http.post(&url).form(&form),
-            };
-            let reply = http::send(request).await;
-            (reply.status != 500).then_some(reply)
+        let reply = written(|| match deletes {
+            true => http.delete(&url).query(&form),
+            false => http.post(&url).form(&form),
         })
         .await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -341,7 +337,7 @@ impl Space {
         let mut form = self.place(data_id);
         form.push(("content", content));
         form.extend_from_slice(more);
-        http::send(http::client().post(self.write_url()).form(&form)).await
+        written(|| http::client().post(self.write_url()).form(&form)).await
     }
 
     /// The parameters that name a document.
@@ -377,6 +373,17 @@ impl Space {
         };
         format!("{}/nacos/{path}", self.url)
     }
+}
+
+/// The answer to a write, which is made again where the embedded database fails because somebody
+/// else writes at the same moment.
+pub(crate) async fn written(request: impl Fn() -> reqwest::RequestBuilder) -> http::Reply {
+    eventually(60, "Nacos takes a write", || async {
+        let reply = http::send(request()).await;
+        let is_locked = reply.text.contains("A lock could not be obtained");
+        (!is_locked).then_some(reply)
+    })
+    .await
 }
 
 fn run(command: &mut Command) {
