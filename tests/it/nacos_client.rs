@@ -8,8 +8,8 @@ use weir::center::nacos::{Base, Kind, Listener, Nacos as Client, Operation, Pass
 use weir::tasks::Tasks;
 use weir::unit::TimeSpan;
 
-use crate::harness::eventually;
 use crate::harness::nacos::{Nacos, Space, settings};
+use crate::harness::{LONG, eventually};
 
 const V1: &str = "version: 1\n";
 const V2: &str = "{\"version\": 2}";
@@ -45,7 +45,7 @@ async fn a_document_is_written_read_and_deleted() {
 }
 
 async fn until_read(client: &Client, wanted: Option<&str>) {
-    eventually(30, "clients are given what was written", || async {
+    eventually(LONG, "clients are given what was written", || async {
         let read = client.read("weir.index").await.ok()?;
         (read.as_deref() == wanted).then_some(())
     })
@@ -143,7 +143,7 @@ async fn the_history_tells_who_did_what_and_holds_the_content_before() {
                 .unwrap();
         }
         client.delete("weir.index").await.unwrap();
-        let rows = eventually(30, "the history is written", || async {
+        let rows = eventually(LONG, "the history is written", || async {
             let rows = client.history("weir.index").await.unwrap();
             (rows.len() == 4).then_some(rows)
         })
@@ -272,7 +272,7 @@ async fn a_server_that_hangs_or_is_away_is_told_within_the_deadline() {
 }
 
 async fn until_answered(client: &Client) {
-    eventually(60, "the client is answered again", || async {
+    eventually(LONG, "the client is answered again", || async {
         client.read("weir.index").await.ok()
     })
     .await;
@@ -306,12 +306,12 @@ async fn a_listener_nudges_also_when_nacos_comes_later_or_comes_back() {
     space.publish("weir.index", V2).await;
     nudged(&listener).await;
     assert!(
-        tasks.drain(Duration::from_secs(20)).await,
+        tasks.drain(Duration::from_secs(LONG)).await,
         "it ends when the process drains"
     );
 }
 
 async fn nudged(listener: &Listener) {
-    let nudged = tokio::time::timeout(Duration::from_secs(150), listener.nudged());
-    nudged.await.expect("a nudge within 150 s");
+    let nudged = tokio::time::timeout(Duration::from_secs(LONG), listener.nudged());
+    nudged.await.expect("a nudge");
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use weir::center::nacos::{Base, Kind, Operation};
 
 use crate::harness::nacos::{Nacos, Space, written};
-use crate::harness::{eventually, http, ports};
+use crate::harness::{LONG, eventually, http, ports};
 
 const DOCUMENT: &str = "weir.index";
 
@@ -35,7 +35,7 @@ impl Told {
 
     /// When the content was told.
     async fn until(&self, content: &str) -> Instant {
-        eventually(120, "the listener is told", || async {
+        eventually(LONG, "the listener is told", || async {
             let all = self.0.lock().unwrap();
             let found = all.iter().find(|(told, _)| told == content);
             found.map(|(_, at)| *at)
@@ -92,7 +92,7 @@ async fn publish_until_told(space: &Space, data_id: &str, told: &Told) {
 }
 
 async fn until_served(space: &Space, data_id: &str, content: &str) {
-    eventually(30, "clients are given what was written", || async {
+    eventually(LONG, "clients are given what was written", || async {
         let read = space.client.read(data_id).await.unwrap();
         (read.as_deref() == Some(content)).then_some(())
     })
@@ -138,7 +138,7 @@ async fn a_deletion_is_never_told_and_the_library_goes_on_serving_the_content() 
     space.publish(DOCUMENT, "v: 2").await;
     told.until("v: 2").await;
     space.delete(DOCUMENT).await;
-    eventually(30, "clients see by HTTP that it is gone", || async {
+    eventually(LONG, "clients see by HTTP that it is gone", || async {
         space
             .client
             .read(DOCUMENT)
@@ -192,7 +192,7 @@ async fn after_a_crash_of_the_server_polling_sees_a_change_before_the_listener()
     server.kill();
     server.restart();
     let begun = Instant::now();
-    eventually(60, "the server takes a write again", || async {
+    eventually(LONG, "the server takes a write again", || async {
         space.client.publish(DOCUMENT, "v: 2", Base::Any).await.ok()
     })
     .await;
@@ -241,7 +241,7 @@ async fn larger_documents_than_ours_can_be_published_and_only_we_refuse_them() {
     let kind = Some("yaml".to_owned());
     let published = service.publish_config(data_id.clone(), group.clone(), content, kind);
     assert!(published.await.unwrap());
-    let error = eventually(30, "clients are given the document", || async {
+    let error = eventually(LONG, "clients are given the document", || async {
         space.client.read(DOCUMENT).await.err()
     })
     .await;
@@ -387,7 +387,7 @@ async fn a_gray_document_is_served_by_address_and_without_a_type() {
     let place = space.place(DOCUMENT);
     let reply = written(|| request().form(&[&place[..], &form[..]].concat())).await;
     assert_eq!(reply.json()["code"], 0, "{reply:?}");
-    let gray = eventually(30, "the address is given the gray document", || async {
+    let gray = eventually(LONG, "the address is given the gray document", || async {
         let request = http::client().get(space.read_url()).query(&place);
         let reply = http::send(request.header("X-Forwarded-For", "10.9.8.7"))
             .await
@@ -508,7 +508,7 @@ impl ConfigChangeListener for Blocks {
             .end
             .lock()
             .unwrap()
-            .recv_timeout(Duration::from_secs(30));
+            .recv_timeout(Duration::from_secs(LONG));
     }
 }
 
@@ -530,7 +530,7 @@ async fn a_listener_that_does_not_return_at_once_holds_up_all_others() {
     slow.await.unwrap();
     settle(&space, &service).await;
     space.publish("weir.slow", "v: 2").await;
-    eventually(120, "the slow one is told", || async {
+    eventually(LONG, "the slow one is told", || async {
         begun.try_recv().ok()
     })
     .await;
@@ -550,7 +550,7 @@ async fn the_connection_of_a_service_that_is_dropped_stays() {
     let before = server.notice_connections();
     let service = library(&space).await;
     // Those that earlier tests left behind may end meanwhile.
-    let new = eventually(30, "the service has a connection", || async {
+    let new = eventually(LONG, "the service has a connection", || async {
         let with = server.notice_connections();
         let new: Vec<_> = with.difference(&before).cloned().collect();
         (!new.is_empty()).then_some(new)

@@ -9,7 +9,7 @@ use crate::harness::documents::Documents;
 use crate::harness::gateway::{Gateway, Revision};
 use crate::harness::load::Load;
 use crate::harness::nacos::{Nacos, Space};
-use crate::harness::{eventually, scale, soak};
+use crate::harness::{LONG, eventually, scale, soak};
 use crate::live_changes::{
     FILES, PATIENCE, SWITCHED, Taken, assert_fits, assert_held, broken, by_kind, kinds, report,
     switched, switches, taken,
@@ -44,7 +44,7 @@ async fn space(name: &str, documents: &Documents) -> Space {
 
 /// Waits until `/api/revision` shows this.
 async fn until(gateway: &Gateway, what: &str, holds: impl Fn(&Revision) -> bool) -> Revision {
-    eventually(120, what, || async {
+    eventually(LONG, what, || async {
         // A process that begins answers a little later.
         gateway.readiness().await?;
         let revision = gateway.revision().await;
@@ -122,7 +122,7 @@ async fn documents_have_the_same_digest_from_nacos_and_from_a_directory() {
 async fn an_empty_namespace_is_not_ready_and_says_what_prepares_it() {
     let space = Nacos::shared().space_without_namespace("empty");
     let mut gateway = Gateway::spawn_on(&space);
-    let why = eventually(60, "it says why it is not ready", || async {
+    let why = eventually(LONG, "it says why it is not ready", || async {
         let (status, text) = gateway.readiness().await?;
         assert_eq!(status, 503);
         text.contains("there is no index").then_some(text)
@@ -375,7 +375,7 @@ async fn killed_at_any_moment_of_a_release_it_comes_back_whole_with_and_without_
         gateway.start_again_from(&space.arguments());
         gateway.until_ready().await;
         // Applied may also be the set that it began with.
-        eventually(120, "the release is live", || async {
+        eventually(LONG, "the release is live", || async {
             (topic(&gateway, "a").await == format!("v{round}")).then_some(())
         })
         .await;

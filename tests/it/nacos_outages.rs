@@ -12,7 +12,7 @@ use crate::harness::faulty::Faulty;
 use crate::harness::gateway::Gateway;
 use crate::harness::load::{self, Load};
 use crate::harness::nacos::{Nacos, Space, settings};
-use crate::harness::{eventually, soak};
+use crate::harness::{LONG, eventually, soak};
 
 /// When a client gives up: far beyond what is expected, which `make soak` prints.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ async fn assert_unharmed(load: Load) {
 /// something else first: a server that is going away can also be slow.
 async fn until_told(gateway: &Gateway, words: &[&str]) {
     let what = format!("the instance says what is wrong, with {words:?}");
-    eventually(60, &what, || async {
+    eventually(LONG, &what, || async {
         let why = gateway.revision().await.0["stale"]["why"].clone();
         let (why, log) = (why.as_str()?, gateway.log());
         let told = |word: &&str| why.contains(word) && log.contains(word);
@@ -91,13 +91,13 @@ async fn until_told(gateway: &Gateway, words: &[&str]) {
 async fn until_live(gateway: &Gateway, space: &Space, version: usize, what: &str) {
     let before = gateway.revision().await;
     let back = Instant::now();
-    eventually(60, "Nacos takes a write", || async {
+    eventually(LONG, "Nacos takes a write", || async {
         let content = repo(version);
         let published = space.client.publish(REPO, &content, Base::Any);
         published.await.ok()
     })
     .await;
-    eventually(60, "the change is live, and nothing is stale", || async {
+    eventually(LONG, "the change is live, and nothing is stale", || async {
         let now = gateway.revision().await;
         let is_live = now.digest() != before.digest() && now.state() == "applied";
         (is_live && now.0["stale"].is_null()).then_some(())
@@ -105,7 +105,7 @@ async fn until_live(gateway: &Gateway, space: &Space, version: usize, what: &str
     .await;
     println!("{what}: live {:?} after Nacos is back", back.elapsed());
     let topic = format!("v{version}");
-    eventually(60, "events go where the change says", || async {
+    eventually(LONG, "events go where the change says", || async {
         (!gateway.written(&topic).is_empty()).then_some(())
     })
     .await;
@@ -164,10 +164,14 @@ async fn nacos_answering_500() {
     assert_eq!(gateway.revision().await.digest(), before.digest());
     proxy.fail(false);
     let back = Instant::now();
-    eventually(60, "the change that was made meanwhile is live", || async {
-        let now = gateway.revision().await;
-        (now.digest() != before.digest() && now.0["stale"].is_null()).then_some(())
-    })
+    eventually(
+        LONG,
+        "the change that was made meanwhile is live",
+        || async {
+            let now = gateway.revision().await;
+            (now.digest() != before.digest() && now.0["stale"].is_null()).then_some(())
+        },
+    )
     .await;
     println!(
         "answering 500: live {:?} after {direct} is back",
@@ -192,7 +196,7 @@ async fn nacos_away_at_the_start() {
     let load = Load::start(&gateway, "events", 4, PATIENCE, load::numbered);
     until_told(&gateway, &[&space.url, "no connection"]).await;
     let empty = spawn(&space);
-    let ready = eventually(60, "it says why it is not ready", || async {
+    let ready = eventually(LONG, "it says why it is not ready", || async {
         let reply = empty
             .client
             .get(empty.admin_url("/readyz"))
@@ -248,7 +252,7 @@ async fn a_wrong_password_is_told_and_mended_without_a_restart() {
         command.env("WEIR_NACOS_USERNAME", "nacos");
         command.env("WEIR_NACOS_PASSWORD_FILE", secret.path());
     });
-    eventually(60, "the admin port answers", || async {
+    eventually(LONG, "the admin port answers", || async {
         let url = gateway.admin_url("/livez");
         gateway.client.get(url).send().await.ok()
     })

@@ -10,7 +10,7 @@ use crate::harness::documents::Documents;
 use crate::harness::faulty::Faulty;
 use crate::harness::gateway::{Gateway, command};
 use crate::harness::nacos::{Nacos, Space};
-use crate::harness::{eventually, scale};
+use crate::harness::{LONG, eventually, scale};
 
 const INDEX: &str = "weir.index";
 const REPO: &str = "weir.repo.events";
@@ -91,7 +91,7 @@ async fn status(space: &Space, gateway: &Gateway, more: &[&str]) -> Said {
 /// Waits, as a pipeline does, until the instance runs a set.
 async fn until_runs(space: &Space, gateway: &Gateway, set: &str) -> Value {
     let since = Instant::now();
-    let wait = ["--wait", set, "--timeout", "60 s"];
+    let wait = ["--wait", set, "--timeout", "240 s"];
     let status = status(space, gateway, &wait).await.done();
     println!("set {set} runs after {:?}", since.elapsed());
     assert_eq!(status["reached"], true);
@@ -252,7 +252,7 @@ async fn a_floating_document_goes_back_pinned_and_floats_again() {
     let gateway = serve(&space);
     gateway.until_ready().await;
     space.publish(REPO, BAD).await;
-    eventually(60, "the edit is live", || async {
+    eventually(LONG, "the edit is live", || async {
         (taken(&gateway).await == 0).then_some(())
     })
     .await;
@@ -328,7 +328,7 @@ async fn the_consoles_roll_back_of_a_floating_document_is_followed() {
     let gateway = serve(&space);
     gateway.until_ready().await;
     space.publish(REPO, BAD).await;
-    eventually(60, "the edit is live", || async {
+    eventually(LONG, "the edit is live", || async {
         (taken(&gateway).await == 0).then_some(())
     })
     .await;
@@ -363,7 +363,7 @@ async fn a_first_version_is_rolled_back(document: &str) {
     assert_eq!(space.content(document).await, None);
     let named = [("document", document)];
     let since = Instant::now();
-    eventually(60, "the metrics name the missing document", || async {
+    eventually(LONG, "the metrics name the missing document", || async {
         let metrics = gateway.metrics().await;
         (metrics.sum("weir_document_held", &named) == 1.0).then_some(())
     })
@@ -387,7 +387,7 @@ async fn a_first_version_is_rolled_back(document: &str) {
     weir(&space, "ann", &["rollback", "--reason", "it was deleted"])
         .await
         .done();
-    eventually(60, "nothing is held", || async {
+    eventually(LONG, "nothing is held", || async {
         let metrics = gateway.metrics().await;
         (metrics.sum("weir_documents_held", &[]) == 0.0).then_some(())
     })

@@ -16,7 +16,7 @@ use weir::center::nacos::{Base, Error, Nacos as Client, Operation, Password, Row
 use weir::unit::TimeSpan;
 
 use super::documents::Documents;
-use super::{eventually, http, ports};
+use super::{LONG, eventually, http, ports};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/nacos/nacos.sh");
 
@@ -230,7 +230,7 @@ impl Space {
     /// for each document by itself: an instance could read an index before what it names.
     pub(crate) async fn publish(&self, data_id: &str, content: &str) {
         self.publish_unseen(data_id, content).await;
-        eventually(60, "clients are given what was published", || async {
+        eventually(LONG, "clients are given what was published", || async {
             if self.client.read(data_id).await.ok()?.as_deref() == Some(content) {
                 return Some(());
             }
@@ -246,7 +246,7 @@ impl Space {
     /// database fails where two insert at the same moment and the machine is slow, and a server that
     /// was just started may not take it yet; people try again.
     pub(crate) async fn publish_unseen(&self, data_id: &str, content: &str) {
-        eventually(60, "Nacos takes a document", || async {
+        eventually(LONG, "Nacos takes a document", || async {
             match self.client.publish(data_id, content, Base::Any).await {
                 Ok(()) => Some(()),
                 Err(error) if error.is_outage() => {
@@ -378,7 +378,7 @@ impl Space {
 /// The answer to a write, which is made again where the embedded database fails because somebody
 /// else writes at the same moment.
 pub(crate) async fn written(request: impl Fn() -> reqwest::RequestBuilder) -> http::Reply {
-    eventually(60, "Nacos takes a write", || async {
+    eventually(LONG, "Nacos takes a write", || async {
         let reply = http::send(request()).await;
         let is_locked = reply.text.contains("A lock could not be obtained");
         (!is_locked).then_some(reply)
