@@ -52,11 +52,15 @@ pub fn serve(settings: &Settings, source: &source::Settings) -> anyhow::Result<(
         .enable_all()
         .build()
         .context("start the runtime")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let stop = Stop::listen().context("listen to signals")?;
         let app = App::build(settings, source).await?;
         app.run(stop).await
-    })
+    });
+    // Nothing is left to do: what still blocks a thread, a look at a cluster or a compilation, is not
+    // waited for.
+    runtime.shutdown_background();
+    done
 }
 
 impl App {

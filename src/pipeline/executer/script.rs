@@ -4,6 +4,7 @@
 //! as there are batches at the same time. For every event the program begins anew, in an
 //! environment of its own, so that nothing is kept from one event to the next.
 
+mod library;
 mod machine;
 mod merge;
 mod table;

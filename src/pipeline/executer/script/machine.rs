@@ -1,11 +1,9 @@
 //! A Luau virtual machine with a program in it, and the walls around that.
 //!
-//! The program can use the language, and the parts of its library that have neither state nor
-//! effect: no files, network, processes, clock, chance, loading of code, or looking into
-//! environments. All of it is read-only. Steps are counted where Luau interrupts: at loop turns,
-//! calls, and inside pattern matching. What takes long between two of them ends at the deadline,
-//! the only limit that does not depend on the program and the event alone; it is far beyond what
-//! the others allow in practice.
+//! The program can use the language, and of its library what `library` shows. Steps are counted
+//! where Luau interrupts: at loop turns, calls, and inside pattern matching. What takes long between
+//! two of them ends at the deadline, the only limit that does not depend on the program and the event
+//! alone; it is far beyond what the others allow in practice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,45 +14,12 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, LuaString, StdLib, Table, Value, VmState};
 
 use crate::event::Json;
-use crate::pipeline::executer::script::{Error, Limits};
+use crate::pipeline::executer::script::{Error, Limits, library};
 
 /// One event never takes longer.
 const DEADLINE: Duration = Duration::from_millis(500);
 /// An error's message is not longer.
 const MESSAGE: usize = 200;
-/// Of the language's own functions, those that have neither state nor effect.
-const BASE: [&str; 19] = [
-    "assert",
-    "error",
-    "getmetatable",
-    "ipairs",
-    "next",
-    "pairs",
-    "pcall",
-    "rawequal",
-    "rawget",
-    "rawlen",
-    "rawset",
-    "select",
-    "setmetatable",
-    "tonumber",
-    "tostring",
-    "type",
-    "typeof",
-    "unpack",
-    "xpcall",
-];
-/// Libraries, and what of them is left out: chance, and one function that can run for seconds
-/// without an interrupt.
-const LIBRARIES: [(&str, &[&str]); 6] = [
-    ("bit32", &[]),
-    ("buffer", &[]),
-    ("math", &["random", "randomseed"]),
-    ("string", &[]),
-    ("table", &["move"]),
-    ("utf8", &[]),
-];
-
 /// A virtual machine with a program in it.
 #[derive(Debug)]
 pub(in crate::pipeline::executer) struct Machine {
@@ -104,7 +69,7 @@ impl Machine {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::UTF8 | StdLib::BIT | StdLib::MATH;
         let lua = Lua::new_with(libraries | StdLib::BUFFER, LuaOptions::new())?;
         let list = lua.array_metatable();
-        let world = world(&lua, &list)?;
+        let world = library::world(&lua, &list)?;
         lua.sandbox(true)?;
         let fuel = Arc::new(Fuel {
             steps: AtomicU32::new(0),
@@ -214,41 +179,6 @@ impl Fuel {
         }
         Ok(VmState::Continue)
     }
-}
-
-/// A metatable that shows what programs may use, and nothing else.
-fn world(lua: &Lua, list: &Table) -> mlua::Result<Table> {
-    let globals = lua.globals();
-    for (library, left_out) in LIBRARIES {
-        let library: Table = globals.raw_get(library)?;
-        for name in left_out {
-            library.raw_set(*name, Value::Nil)?;
-        }
-    }
-    // Names are also looked up when a program is loaded: what is not to be seen must not be there.
-    let names: Vec<String> = globals
-        .pairs::<String, Value>()
-        .map(|pair| Ok(pair?.0))
-        .collect::<mlua::Result<_>>()?;
-    let shown = LIBRARIES.map(|(name, _)| name);
-    for name in names {
-        if !BASE.contains(&&*name) && !shown.contains(&&*name) {
-            globals.raw_set(name, Value::Nil)?;
-        }
-    }
-    globals.raw_set("null", Value::NULL)?;
-    let marker = list.clone();
-    let as_list = move |_: &Lua, table: Table| {
-        table.set_metatable(Some(marker.clone()))?;
-        Ok(table)
-    };
-    globals.raw_set("list", lua.create_function(as_list)?)?;
-    list.set_readonly(true);
-    let world = lua.create_table()?;
-    world.raw_set("__index", globals)?;
-    world.raw_set("__metatable", false)?;
-    world.set_readonly(true);
-    Ok(world)
 }
 
 /// An error's first line, bounded, without the names of Rust's types.
