@@ -153,6 +153,14 @@ impl TimeForm<'_> {
         if let Some(format) = self.format {
             let example = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
             let at = at.field("format");
+            if names_a_zone(format) {
+                let hint =
+                    "write `%z` or `%:z` where an offset stands, or leave it out and add `offset`";
+                scope
+                    .diagnostics
+                    .error(&at, "names of time zones are not read", hint);
+                return time;
+            }
             match strtime::format(format, &example) {
                 Ok(text) if time.parse(&text).is_some() => {}
                 Ok(_) => scope.diagnostics.error(
@@ -169,6 +177,18 @@ impl TimeForm<'_> {
         }
         time
     }
+}
+
+/// Whether a format holds `%Z` or `%Q`: names of zones are ambiguous, or change.
+fn names_a_zone(format: &str) -> bool {
+    let mut rest = format.bytes();
+    while rest.by_ref().any(|c| c == b'%') {
+        let flag = |c: &u8| b"_-0^#:123456789".contains(c);
+        if matches!(rest.by_ref().find(|c| !flag(c)), Some(b'Z' | b'Q')) {
+            return true;
+        }
+    }
+    false
 }
 
 fn offset(text: &str, scope: &mut Scope<'_>, at: &At<'_>) -> Offset {

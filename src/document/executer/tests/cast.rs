@@ -175,6 +175,13 @@ fn a_cast_that_makes_no_sense_is_refused() {
         "/cast/format",
         "whole date",
     );
+    for format in ["%Y-%m-%d %H:%M %Z", "%% %F %T %:Q"] {
+        refused(
+            cast(json!({"field": "a", "to": "datetime", "format": format})),
+            "/cast/format",
+            "names of time zones",
+        );
+    }
     refused(
         cast(json!({"field": "a", "to": "datetime", "offset": "Mars"})),
         "/cast/offset",
