@@ -68,8 +68,26 @@ fn what_a_reader_could_mistake_is_refused() {
         ("a: 1\nb: *x\n", 2, "an alias is not taken in documents"),
         ("a: !!str 1\n", 1, "a tag is not taken in documents"),
         ("a: 1\n---\nb: 2\n", 2, "a second document begins here"),
-        ("a: 1\nb: .inf\n", 2, "`.inf` is not a finite number"),
-        ("a: 1e400\n", 1, "`1e400` is not a finite number"),
+        (
+            "a: 1\nb: .inf\n",
+            2,
+            "`.inf` is no number that fits into 64 bits",
+        ),
+        (
+            "a: 1e400\n",
+            1,
+            "`1e400` is no number that fits into 64 bits",
+        ),
+        (
+            "a: -9223372036854775809\n",
+            1,
+            "`-9223372036854775809` is no number that fits into 64 bits",
+        ),
+        (
+            "a: 18446744073709551616\n",
+            1,
+            "`18446744073709551616` is no number that fits into 64 bits",
+        ),
         (
             "a: 1\n? [b]\n: 2\n",
             2,

@@ -213,12 +213,12 @@ fn resolve(text: &str, line: u32) -> Result<Value, Error> {
 fn not_finite(text: &str, line: u32) -> Error {
     Error {
         line: Some(line),
-        message: format!("`{text}` is not a finite number"),
+        message: format!("`{text}` is no number that fits into 64 bits"),
         hint: "write a number that fits, or quotes around it if it is a text".to_owned(),
     }
 }
 
-/// `None`: not a number; `Some(None)`: one that is not finite.
+/// `None`: not a number; `Some(None)`: one that is not finite, or a whole one beyond 64 bits.
 fn number(text: &str, unsigned: &str) -> Option<Option<Number>> {
     if let Some(digits) = text.strip_prefix("0x") {
         return based(digits, 16);
@@ -230,7 +230,8 @@ fn number(text: &str, unsigned: &str) -> Option<Option<Number>> {
         let text = text.strip_prefix('+').unwrap_or(text);
         let whole = text.parse::<i64>().map(Number::from);
         let whole = whole.or_else(|_| text.parse::<u64>().map(Number::from));
-        return Some(whole.ok().or_else(|| Number::from_f64(text.parse().ok()?)));
+        // Never rounded: what is written as a whole number is one.
+        return Some(whole.ok());
     }
     is_float(unsigned).then_some(())?;
     Some(text.parse().ok().and_then(Number::from_f64))
