@@ -132,9 +132,13 @@ impl Router {
 
     /// The key of the first way to a target: redirected records have it too.
     fn key_of(&self, target: TargetId) -> Option<FieldId> {
+        self.ways().find(|way| way.target == target)?.key
+    }
+
+    /// All ways, in the order in which they are tried.
+    pub fn ways(&self) -> impl Iterator<Item = &Way> {
         let rules = self.rules.iter().flat_map(|rule| &rule.to);
-        let mut ways = rules.chain(&self.otherwise);
-        ways.find(|way| way.target == target)?.key
+        rules.chain(&self.otherwise)
     }
 }
 

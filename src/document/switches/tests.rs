@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::document::digest::{Content, DataId};
 use crate::document::set::{self, Input, Set};
+use crate::event::Ack;
 use crate::pipeline::RepoName;
 use crate::pipeline::switched::Switched;
 use crate::pipeline::switched::restriction::Action;
@@ -26,12 +27,16 @@ route:
 ";
 
 fn set() -> Set {
+    set_of(REPO)
+}
+
+fn set_of(repo: &str) -> Set {
     let documents = [
         (
             "weir.producers",
             "version: 1\nproducers:\n  files: { file: { folder: out } }\n",
         ),
-        ("weir.repo.a", REPO),
+        ("weir.repo.a", repo),
     ];
     let documents: BTreeMap<_, _> = documents
         .into_iter()
@@ -285,6 +290,25 @@ fn a_redirect_goes_to_a_topic_that_the_repo_names() {
             warnings(&wrong)
         );
         assert!(of(&wrong, &set).restrictions.is_empty());
+    }
+}
+
+#[test]
+fn a_redirect_is_no_less_safe_than_the_events_it_takes() {
+    let repo = "version: 1\nroute:\n\
+        \x20 - { when: { field: a, eq: 1 }, to: { producer: files, topic: loose, ack: memory } }\n\
+        \x20 - { when: { field: a, eq: 2 }, to: { producer: files, topic: safe, ack: kafka } }\n\
+        \x20 - otherwise: { producer: files, topic: loose, ack: memory }\n";
+    let set = set_of(repo);
+    for (topic, ack) in [("safe", Ack::Kafka), ("loose", Ack::Memory)] {
+        let text = format!(
+            "version: 1\nrestrictions: [ {{ repo: a, do: {{ redirect: {{ topic: {topic} }} }} }} ]\n"
+        );
+        let switches = run(&text, &set, None).unwrap();
+        let Action::Redirect(target, _) = of(&switches, &set).restrictions[0].action else {
+            panic!("no redirect to {topic}")
+        };
+        assert_eq!(set.repos["a"].plan.targets[usize::from(target.0)].ack, ack);
     }
 }
 

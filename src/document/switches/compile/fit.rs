@@ -2,8 +2,9 @@
 
 use crate::document::shape::suggestion;
 use crate::document::switches::{RedirectForm, SwitchMode};
-use crate::event::{Label, TargetId, Topic, TopicId};
+use crate::event::{Ack, Label, TargetId, Topic, TopicId};
 use crate::pipeline::Plan;
+use crate::pipeline::route::TopicChoice;
 use crate::pipeline::switched::Switched;
 use crate::pipeline::validate::Mode;
 
@@ -101,15 +102,27 @@ pub(super) fn place(plan: &Plan, form: &RedirectForm) -> Result<(TargetId, Topic
             return Err(Unfit { message, hint });
         }
     };
-    let mut targets = plan.targets.iter();
-    let target = targets.position(|target| target.producer.as_str() == label);
-    let target = target.ok_or_else(|| Unfit {
+    let topic = TopicId(u32::try_from(topic).unwrap_or(u32::MAX));
+    let target = target(plan, label, topic).ok_or_else(|| Unfit {
         message: format!("the repo `{}` has no producer `{label}`", plan.repo),
         hint: suggestion(label, &labels),
     })?;
-    let target = u16::try_from(target).unwrap_or(u16::MAX);
-    Ok((
-        TargetId(target),
-        TopicId(u32::try_from(topic).unwrap_or(u32::MAX)),
-    ))
+    Ok((target, topic))
+}
+
+/// Of the targets with this producer the one whose events go to that topic already; else one that
+/// does not take them as safe before they are; else any.
+fn target(plan: &Plan, label: &str, topic: TopicId) -> Option<TargetId> {
+    let of = |target: TargetId| &plan.targets[usize::from(target.0)];
+    let ways = plan.router.ways();
+    let ways = ways.filter(|way| of(way.target).producer.as_str() == label);
+    let routed = ways.max_by_key(|way| {
+        let leads = matches!(way.topic, TopicChoice::Constant(constant) if constant == topic);
+        (leads, of(way.target).ack != Ack::Memory)
+    });
+    routed.map(|way| way.target).or_else(|| {
+        let mut targets = plan.targets.iter();
+        let side = targets.position(|target| target.producer.as_str() == label)?;
+        u16::try_from(side).ok().map(TargetId)
+    })
 }
