@@ -201,6 +201,18 @@ impl Diagnostics {
             .any(|each| each.severity == Severity::Error)
     }
 
+    /// Whether there is an error at a place or below it.
+    pub fn failed_at(&self, at: &At<'_>) -> bool {
+        let place = at.pointer();
+        self.found.iter().any(|each| {
+            each.severity == Severity::Error
+                && each
+                    .pointer
+                    .strip_prefix(&place)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     /// All of them, in the order they were found.
     pub fn into_vec(self) -> Vec<Diagnostic> {
         self.found

@@ -82,7 +82,12 @@ impl<'w> Scope<'w> {
         add: impl FnOnce(&mut FieldsBuilder, &Path) -> Option<FieldId>,
     ) -> FieldId {
         match Path::parse(text) {
-            Ok(path) => self.add(at, &path, add),
+            Ok(path) => {
+                if let Some((message, hint)) = doubtful(&path) {
+                    self.diagnostics.warning(at, message, hint);
+                }
+                self.add(at, &path, add)
+            }
             Err(error) => {
                 self.diagnostics
                     .error(at, format!("`{text}` is not a path"), error.to_string());
@@ -109,4 +114,27 @@ impl<'w> Scope<'w> {
             FieldId(0)
         })
     }
+}
+
+/// A path that is taken as it stands, and was probably meant in another notation.
+fn doubtful(path: &Path) -> Option<(String, String)> {
+    let names = path.names();
+    if let [first, second, ..] = names
+        && &**first == "$"
+    {
+        let message = format!("`$` is taken as the name of a field in `{path}`");
+        let hint = format!("a path begins with the event's own field: `{second}`");
+        return Some((message, hint));
+    }
+    names.iter().find_map(|name| {
+        if name.trim() != &**name {
+            let message = format!("the white space in `{path}` belongs to the name");
+            return Some((message, "take it away".to_owned()));
+        }
+        let (list, index) = name.strip_suffix(']')?.rsplit_once('[')?;
+        index.parse::<u32>().ok()?;
+        let message = format!("`{name}` is taken as the name of a field");
+        let hint = format!("an element of a list is `{list}.{index}`");
+        Some((message, hint))
+    })
 }

@@ -295,7 +295,7 @@ impl Operators<'_, '_, '_> {
         for (index, text) in networks.values.iter().enumerate() {
             let one = text.parse::<IpAddr>().map(IpNet::from);
             match text.parse().or(one) {
-                Ok(net) => nets.push(net),
+                Ok(net) => nets.push(canonical(net)),
                 Err(_) => {
                     let item = at.item(index);
                     let at = if networks.list { &item } else { &at };
@@ -307,6 +307,16 @@ impl Operators<'_, '_, '_> {
         }
         self.push(Kinds::STRING, Test::Cidr(nets.into()));
     }
+}
+
+/// A network of IPv4 addresses that is written as one of IPv6: addresses are compared as IPv4.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = net else { return net };
+    let v4 = mapped.addr().to_ipv4_mapped();
+    let length = mapped.prefix_len().checked_sub(96);
+    v4.zip(length)
+        .and_then(|(addr, length)| IpNet::new(addr.into(), length).ok())
+        .unwrap_or(net)
 }
 
 impl From<TimeUnit> for Unit {

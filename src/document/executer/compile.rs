@@ -163,7 +163,7 @@ pub(super) fn distinct(scope: &mut Scope<'_>, at: &At<'_>, fields: impl Iterator
     fields.sort_unstable();
     fields.dedup();
     // A path that is wrong has a field that is not its own, and was reported.
-    if fields.len() < all && !scope.diagnostics.failed() {
+    if fields.len() < all && !scope.diagnostics.failed_at(at) {
         let hint = "name every field once";
         scope
             .diagnostics

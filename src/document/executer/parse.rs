@@ -172,10 +172,14 @@ impl ParseForm {
                 }
             }
         };
-        Pairs {
-            between: one("pairs", self.pairs.as_deref(), ' '),
-            separator: one("separator", self.separator.as_deref(), '='),
+        let between = one("pairs", self.pairs.as_deref(), ' ');
+        let separator = one("separator", self.separator.as_deref(), '=');
+        if between == separator {
+            let message = format!("`{between}` cannot stand both between pairs and inside of them");
+            let hint = "`pairs` is what stands between `a=1` and `b=2`, `separator` the `=`";
+            scope.diagnostics.error(&at.field("pairs"), message, hint);
         }
+        Pairs { between, separator }
     }
 
     fn regex(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Option<(Parser, Vec<Option<FieldId>>)> {

@@ -89,6 +89,14 @@ impl SplitterForm {
                 .error(&at.field("separators"), "there is no separator", hint);
         }
         let quotes = characters(self.quotes.as_ref(), "\"", scope, &at.field("quotes"));
+        if let Some((quote, _)) = quotes.iter().find(|(open, _)| separators.contains(open)) {
+            let quote = char::from(*quote);
+            let message = format!("`{quote}` is a separator and a quote");
+            let hint = "choose another separator, or other `quotes` (`[]` for none)";
+            scope
+                .diagnostics
+                .error(&at.field("separators"), message, hint);
+        }
         let syntax = Syntax::new(&separators, &quotes, self.merge.unwrap_or(false));
         if self.to.is_some() && self.target.is_some() {
             let hint = "leave one of them out";

@@ -14,7 +14,7 @@ mod split;
 
 use serde_json::{Value, json};
 
-use crate::document::diagnostic::{At, Diagnostic};
+use crate::document::diagnostic::{At, Diagnostic, Severity};
 use crate::document::executer::ExecuterForm;
 use crate::document::scope::{Scope, World};
 use crate::event::{Batch, Depth, Fate};
@@ -221,4 +221,31 @@ fn a_step_tells_its_name_and_kind() {
         (step.name.as_deref(), step.locked, step.kind()),
         (Some("campaign"), true, "parse")
     );
+}
+
+#[test]
+fn paths_in_another_notation_are_doubtful() {
+    for (path, hint) in [
+        ("tags[0]", "`tags.0`"),
+        ("$.a", "`a`"),
+        (" a", "take it away"),
+        ("a .b", "take it away"),
+    ] {
+        refused(json!({"remove": [path]}), "/remove/0", "the name");
+        let found = problems(json!([{"remove": [path]}]));
+        assert_eq!(found[0].severity, Severity::Warning);
+        assert!(found[0].hint.contains(hint), "{found:?}");
+    }
+    assert_eq!(
+        problems(json!([{"remove": ["$lib_version", "utm[source]", "a b"]}])),
+        []
+    );
+}
+
+#[test]
+fn fields_named_twice_are_told_beside_other_problems() {
+    let found = problems(json!([{"keep": ["a..b"]}, {"remove": ["c", "c"]}]));
+    let pointers: Vec<_> = found.iter().map(|each| each.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/executers/0/keep/0", "/executers/1/remove"]);
+    assert_eq!(problems(json!([{"keep": ["a..b", "c..d"]}])).len(), 2);
 }

@@ -121,6 +121,10 @@ impl RequiredForm {
             return Required { fields: Vec::new() };
         }
         let at = at.field("fields");
+        if self.fields.is_empty() {
+            let hint = "name what must be there, as in `fields: [ event, time ]`";
+            scope.diagnostics.error(&at, "no field is named", hint);
+        }
         let field = |(index, path): (usize, &String)| {
             (scope.field(&at.item(index), path), path.as_str().into())
         };
@@ -133,6 +137,10 @@ impl RequiredForm {
 impl TypesForm {
     fn compile(&self, scope: &mut Scope<'_>, at: &At<'_>) -> Types {
         let fields = at.field("fields");
+        if self.fields.is_empty() {
+            let hint = "name them with their types, as in `fields: { time: int }`";
+            scope.diagnostics.error(&fields, "no field is named", hint);
+        }
         let typed = self.fields.iter().map(|(path, form)| {
             let at = fields.field(path);
             Typed {

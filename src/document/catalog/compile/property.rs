@@ -111,6 +111,11 @@ fn range(
             let message = "a length is a whole number, not below zero";
             diagnostics.error(&at.field(rule), message, "write for example `64`");
         }
+        let whole = !counts && rules.kind == Some(PropertyType::Int);
+        if whole && !matches!(number, Number::Int(_)) {
+            let message = "the bound of an int is a whole number";
+            diagnostics.error(&at.field(rule), message, "round it, or write `type: float`");
+        }
         Some(number)
     };
     let (min, max) = (bound("min", &rules.min), bound("max", &rules.max));

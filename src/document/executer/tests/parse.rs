@@ -192,6 +192,11 @@ fn a_parser_that_makes_no_sense_is_refused() {
         "/parse/unit",
         "only a `time`",
     );
+    refused(
+        parse(json!({"key_value": "a", "pairs": "=", "separator": "="})),
+        "/parse/pairs",
+        "both between pairs and inside",
+    );
     refused(parse(json!({"url": "a"})), "/parse", "goes nowhere");
     refused(parse(json!({"regex": "a"})), "/parse", "no pattern");
     refused(

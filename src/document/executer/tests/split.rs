@@ -151,6 +151,18 @@ fn a_splitter_that_makes_no_sense_is_refused() {
         "not one ASCII",
     );
     refused(
+        json!({"splitter": {"separators": ["\""]}}),
+        "/splitter/separators",
+        "a separator and a quote",
+    );
+    assert_eq!(
+        after(
+            json!({"splitter": {"separators": "\"", "quotes": [], "to": ["a", "b"]}}),
+            r#"{"message":"x\"y"}"#
+        ),
+        r#"{"message":"x\"y","a":"x","b":"y"}"#
+    );
+    refused(
         json!({"splitter": {"quotes": "abc"}}),
         "/splitter/quotes",
         "neither",

@@ -790,3 +790,29 @@ fn an_unknown_field_of_a_validator_is_refused() {
         "max": 1, "maximum": 1 }));
     assert!(form.unwrap_err().to_string().contains("maximum"));
 }
+
+#[test]
+fn a_validator_that_checks_nothing_is_refused() {
+    for (validator, pointer) in [
+        (
+            json!({ "name": "a", "kind": "required", "fields": [] }),
+            "/validate/0/fields",
+        ),
+        (
+            json!({ "name": "a", "kind": "types", "fields": {} }),
+            "/validate/0/fields",
+        ),
+        (
+            json!({ "name": "a", "kind": "types", "fields": { "n": { "type": "int", "max": 10.5 } } }),
+            "/validate/0/fields/n/max",
+        ),
+    ] {
+        let world = World::default();
+        let mut scope = Scope::new("weir.repo.r", &world);
+        let forms: Vec<ValidatorForm> = serde_json::from_value(json!([validator])).unwrap();
+        compile(&forms, None, &mut scope, &At::ROOT.field("validate"));
+        let found = scope.diagnostics.into_vec();
+        let pointers: Vec<_> = found.iter().map(|each| each.pointer.as_str()).collect();
+        assert_eq!(pointers, [pointer], "{found:?}");
+    }
+}
