@@ -201,16 +201,16 @@ fn resolve(text: &str, line: u32) -> Result<Value, Error> {
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return Err(not_finite(text, line));
+        return Err(does_not_fit(text, line));
     }
     match number(text, unsigned) {
         None => Ok(Value::String(text.to_owned())),
         Some(Some(number)) => Ok(Value::Number(number)),
-        Some(None) => Err(not_finite(text, line)),
+        Some(None) => Err(does_not_fit(text, line)),
     }
 }
 
-fn not_finite(text: &str, line: u32) -> Error {
+fn does_not_fit(text: &str, line: u32) -> Error {
     Error {
         line: Some(line),
         message: format!("`{text}` is no number that fits into 64 bits"),
