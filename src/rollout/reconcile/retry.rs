@@ -39,8 +39,8 @@ impl Unready {
     /// Sets what the others go without; true if all of it was known before it was tried again.
     pub(super) fn lack(&mut self, lacking: Reasons) -> bool {
         self.now.lacking = lacking;
-        self.since = (!self.is_empty()).then(Instant::now);
         let before = self.before.take();
+        self.since = (!self.is_empty()).then(Instant::now);
         before.is_some_and(|before| {
             same(&before.held, &self.now.held) && same(&before.lacking, &self.now.lacking)
         })
@@ -69,9 +69,9 @@ impl Unready {
         *self = Self::default();
     }
 
-    /// Whether there are none.
+    /// Whether there are none, and none are being tried again.
     pub(super) fn is_empty(&self) -> bool {
-        self.now.held.is_empty() && self.now.lacking.is_empty()
+        self.now.held.is_empty() && self.now.lacking.is_empty() && self.before.is_none()
     }
 
     /// Whether it is held.
