@@ -17,6 +17,8 @@
 # --owner: when that process has ended, the nodes are stopped and their data deleted; logs stay.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/services/nodes.sh
+. "$here/../nodes.sh"
 cache=${WEIR_SERVICES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/weir-services}
 read -r -a heap <<< "${KAFKA_HEAP:--Xms128m -Xmx256m}"
 jvm=(java "${heap[@]}" -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
@@ -41,15 +43,11 @@ running() { # DIR NODE
   local pid
   [ -s "$1/n$2.pid" ] && pid=$(cat "$1/n$2.pid") && grep -qF "$1/n$2.properties" "/proc/$pid/cmdline" 2> /dev/null
 }
-signal() { # DIR NODE SIGNAL
-  if running "$1" "$2"; then kill "-$3" "$(cat "$1/n$2.pid")"; else echo "node $2 of $1 does not run" >&2; return 1; fi
-}
 launch() { # DIR NODE: in a session of its own, so that an interrupt of the caller's terminal passes by
   local jars; jars=$(class_path)
   setsid "${jvm[@]}" -cp "$jars" kafka.Kafka "$1/n$2.properties" >> "$1/n$2.log" 2>&1 < /dev/null &
   echo $! > "$1/n$2.pid"
-  # Between fork and exec the process does not bear its name yet, and would count as ended.
-  for _ in $(seq 100); do if running "$1" "$2" || ! kill -0 "$!" 2> /dev/null; then return 0; fi; sleep 0.05; done
+  wait_named "$1" "$2" $!
 }
 port_of() { sed -n 's/^listeners=CLIENT:\/\/127.0.0.1:\([0-9]*\),.*/\1/p' "$1/n$2.properties"; }
 answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
@@ -61,33 +59,6 @@ wait_ready() { # DIR NODE
     sleep 0.25
   done
   echo "node $2 did not listen on $port within 120 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
-}
-end() { # DIR NODE: at once; whoever starts it again must not find it still there
-  signal "$1" "$2" KILL
-  for _ in $(seq 1200); do running "$1" "$2" || return 0; sleep 0.05; done
-  echo "node $2 of $1 was killed and is still there after 60 s" >&2; return 1
-}
-stop_all() { # DIR: ask, wait up to 10 s, then end
-  local file node
-  for file in "$1"/n*.pid; do
-    [ -e "$file" ] || continue
-    node=${file##*/n}; node=${node%.pid}
-    if running "$1" "$node"; then signal "$1" "$node" CONT; signal "$1" "$node" TERM; fi
-  done
-  for file in "$1"/n*.pid; do
-    [ -e "$file" ] || continue
-    node=${file##*/n}; node=${node%.pid}
-    for _ in $(seq 100); do running "$1" "$node" || break; sleep 0.1; done
-    if running "$1" "$node"; then signal "$1" "$node" KILL; fi
-    rm -f "$file"
-  done
-}
-started_at() { cut -d' ' -f22 "/proc/$1/stat" 2> /dev/null || true; }
-watch_owner() { # DIR PID: the process's start time tells it from a later one with the same number
-  local since; since=$(started_at "$2")
-  while [ -n "$since" ] && [ "$(started_at "$2")" = "$since" ]; do sleep 1; done
-  stop_all "$1"
-  rm -rf "$1"/data*
 }
 
 certificates() { # DIR: for 127.0.0.1, signed by an authority made here

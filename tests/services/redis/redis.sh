@@ -13,6 +13,8 @@
 # --owner: when that process has ended, the nodes are stopped and their data deleted; logs stay.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/services/nodes.sh
+. "$here/../nodes.sh"
 
 # A node is known by its process id and by the folder that it runs in: a number that the system has
 # given to somebody else in the meantime is left alone.
@@ -21,14 +23,10 @@ running() { # DIR NODE
   [ -s "$1/n$2.pid" ] && pid=$(cat "$1/n$2.pid") && [ "$(readlink "/proc/$pid/cwd")" = "$1/data$2" ] \
     && grep -q '^redis-server' "/proc/$pid/cmdline" 2> /dev/null
 }
-signal() { # DIR NODE SIGNAL
-  if running "$1" "$2"; then kill "-$3" "$(cat "$1/n$2.pid")"; else echo "node $2 of $1 does not run" >&2; return 1; fi
-}
 launch() { # DIR NODE: in a session of its own, so that an interrupt of the caller's terminal passes by
   (cd "$1/data$2" && exec setsid redis-server "$1/n$2.conf" > /dev/null 2>&1 < /dev/null) &
   echo $! > "$1/n$2.pid"
-  # Between fork and exec the process does not bear its name yet, and would count as ended.
-  for _ in $(seq 100); do if running "$1" "$2" || ! kill -0 "$!" 2> /dev/null; then return 0; fi; sleep 0.05; done
+  wait_named "$1" "$2" $!
 }
 port_of() { sed -n 's/^port //p' "$1/n$2.conf"; }
 cli() { # DIR NODE COMMAND…
@@ -42,28 +40,6 @@ wait_ready() { # DIR NODE: it answers, and has read its data
     sleep 0.05
   done
   echo "node $2 did not answer within 240 s:" >&2; tail -n 20 "$1/n$2.log" >&2; return 1
-}
-stop_all() { # DIR: ask, wait up to 5 s, then end
-  local file node
-  for file in "$1"/n*.pid; do
-    [ -e "$file" ] || continue
-    node=${file##*/n}; node=${node%.pid}
-    if running "$1" "$node"; then signal "$1" "$node" CONT; signal "$1" "$node" TERM; fi
-  done
-  for file in "$1"/n*.pid; do
-    [ -e "$file" ] || continue
-    node=${file##*/n}; node=${node%.pid}
-    for _ in $(seq 100); do running "$1" "$node" || break; sleep 0.05; done
-    if running "$1" "$node"; then signal "$1" "$node" KILL; fi
-    rm -f "$file"
-  done
-}
-started_at() { cut -d' ' -f22 "/proc/$1/stat" 2> /dev/null || true; }
-watch_owner() { # DIR PID: the process's start time tells it from a later one with the same number
-  local since; since=$(started_at "$2")
-  while [ -n "$since" ] && [ "$(started_at "$2")" = "$since" ]; do sleep 1; done
-  stop_all "$1"
-  rm -rf "$1"/data*
 }
 
 settings() { # DIR NODE PORT CLUSTER
@@ -105,11 +81,6 @@ wait_whole() { # DIR: every node that runs says that the Cluster is well; one th
     node=${file##*/n}; node=${node%.pid}
     if running "$1" "$node"; then wait_joined "$1" "$node"; fi
   done
-}
-end() { # DIR NODE: at once; whoever starts it again must not find it still there
-  signal "$1" "$2" KILL
-  for _ in $(seq 1200); do running "$1" "$2" || return 0; sleep 0.05; done
-  echo "node $2 of $1 was killed and is still there after 60 s" >&2; return 1
 }
 
 up() {
