@@ -198,7 +198,8 @@ impl EventMut<'_> {
     }
 
     /// Makes several edits. The objects above them that stages read are made anew once, after the
-    /// last one, instead of after each: `edits` must not read such an object.
+    /// last one, instead of after each: before `edits` reads such an object, it must
+    /// [`EventMut::catch_up`].
     pub fn together<T>(&mut self, edits: impl FnOnce(&mut Self) -> T) -> T {
         self.together.open = true;
         let made = edits(self);
@@ -208,6 +209,15 @@ impl EventMut<'_> {
             self.settle();
         }
         made
+    }
+
+    /// Among edits that are made [`EventMut::together`]: makes the field anew now, if it is an object
+    /// that one of them may have changed.
+    pub fn catch_up(&mut self, field: FieldId) {
+        if self.together.behind && !self.fields.descendants(field).is_empty() {
+            self.settle();
+            self.together.behind = false;
+        }
     }
 
     /// Keeps what the event is now, so that several edits can be taken back together. Its slots go

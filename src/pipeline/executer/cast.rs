@@ -37,12 +37,15 @@ impl Cast {
         event: &mut EventMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), Trouble> {
-        let mut result = Ok(());
-        for (from, to) in &self.fields {
-            let cast = self.one(*from, *to, event, &mut scratch.bytes);
-            result = result.and(cast);
-        }
-        result
+        event.together(|event| {
+            let mut result = Ok(());
+            for (from, to) in &self.fields {
+                event.catch_up(*from);
+                let cast = self.one(*from, *to, event, &mut scratch.bytes);
+                result = result.and(cast);
+            }
+            result
+        })
     }
 
     fn one(

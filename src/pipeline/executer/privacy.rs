@@ -70,31 +70,25 @@ impl Hash {
         }
     }
 
-    /// Without its key the fields go: what should not be seen is not let through.
     pub(super) fn run(&self, event: &mut EventMut<'_>) -> Result<(), Trouble> {
-        event.unify();
-        let mut result = Ok(());
-        for field in &self.fields {
-            let Some(value) = event.get(*field).filter(|value| !value.is_null()) else {
-                continue;
-            };
-            let set = match self.hex(value) {
-                Some(hex) => {
-                    let hex = &hex[..self.length.min(hex.len())];
-                    put(event, *field, |_, out| {
-                        out.push(b'"');
-                        out.extend_from_slice(hex);
-                        out.push(b'"');
-                    })
-                }
-                None => {
-                    event.remove(*field);
-                    Err(Trouble::new(*field, "the key of the hash could not be had"))
-                }
-            };
-            result = result.and(set);
-        }
-        result
+        each(event, &self.fields, |event, field| self.one(event, field))
+    }
+
+    /// Without its key the field goes: what should not be seen is not let through.
+    fn one(&self, event: &mut EventMut<'_>, field: FieldId) -> Result<(), Trouble> {
+        let Some(value) = event.get(field).filter(|value| !value.is_null()) else {
+            return Ok(());
+        };
+        let Some(hex) = self.hex(value) else {
+            event.remove(field);
+            return Err(Trouble::new(field, "the key of the hash could not be had"));
+        };
+        let hex = &hex[..self.length.min(hex.len())];
+        put(event, field, |_, out| {
+            out.push(b'"');
+            out.extend_from_slice(hex);
+            out.push(b'"');
+        })
     }
 
     fn hex(&self, value: Json<'_>) -> Option<Hex> {
@@ -113,6 +107,24 @@ impl Hash {
             }
         })
     }
+}
+
+/// Works on every field, also after trouble with one; no earlier value under a repeated key stays.
+fn each(
+    event: &mut EventMut<'_>,
+    fields: &[FieldId],
+    mut work: impl FnMut(&mut EventMut<'_>, FieldId) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    event.unify();
+    event.together(|event| {
+        let mut result = Ok(());
+        for field in fields {
+            event.catch_up(*field);
+            let done = work(event, *field);
+            result = result.and(done);
+        }
+        result
+    })
 }
 
 /// Hex digits of a digest, on the stack.
@@ -165,19 +177,15 @@ impl Mask {
         event: &mut EventMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), Trouble> {
-        event.unify();
-        let mut result = Ok(());
-        for field in &self.fields {
-            let Some(value) = event.get(*field).filter(|value| !value.is_null()) else {
-                continue;
+        let masked = &mut scratch.text;
+        each(event, &self.fields, |event, field| {
+            let Some(value) = event.get(field).filter(|value| !value.is_null()) else {
+                return Ok(());
             };
-            let masked = &mut scratch.text;
             masked.clear();
             self.write(&text_of(value), masked);
-            let set = put(event, *field, |_, out| Json::write_str(out, masked));
-            result = result.and(set);
-        }
-        result
+            put(event, field, |_, out| Json::write_str(out, masked))
+        })
     }
 
     fn write(&self, text: &str, out: &mut String) {

@@ -51,38 +51,58 @@ fn missing(finder: Finder, event: &mut EventMut<'_>, field: FieldId, path: &str)
 
 impl Types {
     pub(super) fn run(&self, finder: Finder, event: &mut EventMut<'_>) {
-        for typed in &self.fields {
-            match event.get(typed.field).filter(|value| !value.is_null()) {
-                Some(value) if typed.property.fits(value) => {}
-                Some(value) => {
-                    let judged = typed.property.judge(value, self.actions);
-                    let sample = finder.sample(Some(value), typed.property.personal);
-                    for found in judged.found {
-                        finder.note(event, &typed.path, found, sample.clone());
-                    }
-                    if typed.required && judged.repair.takes_away() {
-                        finder.note(event, &typed.path, Found::missing(), None);
-                    }
-                    if !finder.shadow {
-                        apply(event, typed.field, judged.repair);
-                    }
-                }
-                None if typed.required => missing(finder, event, typed.field, &typed.path),
-                None => {}
+        event.together(|event| {
+            for typed in &self.fields {
+                event.catch_up(typed.field);
+                typed.check(self.actions, finder, event);
             }
-        }
+        });
     }
 
     pub(super) fn protect(&self, batch: &mut Batch) {
         let personal = |typed: &&Typed| typed.property.personal != Personal::None;
-        for typed in self.fields.iter().filter(personal) {
-            batch.each(|event| {
-                event.unify();
-                if let Some(value) = event.get(typed.field) {
-                    let repair = typed.property.personal.apply(value);
-                    apply(event, typed.field, repair);
+        let fields: Vec<_> = self.fields.iter().filter(personal).collect();
+        if fields.is_empty() {
+            return;
+        }
+        batch.each(|event| {
+            event.unify();
+            event.together(|event| {
+                for typed in &fields {
+                    event.catch_up(typed.field);
+                    typed.protect(event);
                 }
             });
+        });
+    }
+}
+
+impl Typed {
+    fn check(&self, actions: ValueActions, finder: Finder, event: &mut EventMut<'_>) {
+        match event.get(self.field).filter(|value| !value.is_null()) {
+            Some(value) if self.property.fits(value) => {}
+            Some(value) => {
+                let judged = self.property.judge(value, actions);
+                let sample = finder.sample(Some(value), self.property.personal);
+                for found in judged.found {
+                    finder.note(event, &self.path, found, sample.clone());
+                }
+                if self.required && judged.repair.takes_away() {
+                    finder.note(event, &self.path, Found::missing(), None);
+                }
+                if !finder.shadow {
+                    apply(event, self.field, judged.repair);
+                }
+            }
+            None if self.required => missing(finder, event, self.field, &self.path),
+            None => {}
+        }
+    }
+
+    fn protect(&self, event: &mut EventMut<'_>) {
+        if let Some(value) = event.get(self.field) {
+            let repair = self.property.personal.apply(value);
+            apply(event, self.field, repair);
         }
     }
 }

@@ -204,6 +204,9 @@ fn a_step_with_many_fields_writes_the_event_anew_once() {
     for step in [
         json!({ "set": each(&|n| json!(n)) }),
         json!({ "remove": names }),
+        json!({ "hash": { "field": names, "length": 8 } }),
+        json!({ "mask": { "field": names } }),
+        json!({ "cast": { "field": names, "to": "string" } }),
         json!({ "rename": each(&|n| json!(format!("q.s{n}"))) }),
         json!({ "splitter": { "field": "line", "to": names } }),
         json!({ "lookup": { "field": "line", "table": { line.as_str(): each(&|n| json!(n)) } } }),
@@ -213,6 +216,15 @@ fn a_step_with_many_fields_writes_the_event_anew_once() {
         assert_eq!((batch.live(), failed), (1, 0));
         assert!(batch.text().len() < 3 * event.len(), "{step}");
     }
+}
+
+#[test]
+fn an_object_is_read_with_what_the_step_did_below_it() {
+    let step = json!({ "cast": { "field": ["p.a", "p"], "to": "string" } });
+    assert_eq!(
+        after(step, r#"{"p":{"a":1,"b":2}}"#),
+        r#"{"p":"{\"a\":\"1\",\"b\":2}"}"#
+    );
 }
 
 #[test]

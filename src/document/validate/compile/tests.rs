@@ -268,6 +268,22 @@ fn a_required_value_that_is_taken_away_is_missing() {
 }
 
 #[test]
+fn many_repairs_write_the_event_anew_once() {
+    let number = |n: usize| (format!("p.s{n}"), json!("int"));
+    let mut fields: serde_json::Map<String, Value> = (0..40).map(number).collect();
+    fields.insert("p".to_owned(), json!("object"));
+    let validators = json!([
+        { "name": "v", "kind": "types", "fields": fields, "wrong_type": "coerce" },
+    ]);
+    let members: Vec<_> = (0..40).map(|n| format!("\"s{n}\":\"{n}\"")).collect();
+    let large = "x".repeat(100_000);
+    let event = format!(r#"{{"large":"{large}","p":{{{}}}}}"#, members.join(","));
+    let books = run(validators, &[&event]);
+    assert_eq!(books.effects, [Effect::Repaired; 40]);
+    assert!(books.batch.text().len() < 3 * event.len());
+}
+
+#[test]
 fn coercion_makes_only_what_is_clear() {
     let cases = [
         ("int", r#"" 12 ""#, "12"),
