@@ -372,17 +372,16 @@ impl Batch {
     fn add(&mut self, line: u32, received: Span, text: Span, scanned: Option<scan::Scanned>) {
         let duplicated = scanned.is_some_and(|scanned| scanned.duplicates > 0);
         let places = scanned.map_or_else(Span::default, |scanned| scanned.places);
-        let (fate, priority, edited) = (Fate::Live, None, false);
         self.events.push(Event {
             line,
             received,
             text,
-            fate,
-            priority,
+            fate: Fate::Live,
+            priority: None,
             restricted: None,
             redirect: None,
             verdict: None,
-            edited,
+            edited: false,
             duplicated,
             places,
         });

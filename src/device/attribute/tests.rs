@@ -69,7 +69,7 @@ impl Map {
             when_unavailable: WhenUnavailable::Degrade,
             reattribution: None,
             conflicts: None,
-            id_as: field("id"),
+            id_as: field("d.id"),
             new_as: Some(field("new")),
             status_as: Some(field("status")),
             invalid: vec!["lab".into()],
@@ -268,12 +268,23 @@ fn values_that_identify_nothing_lead_nowhere() {
     let zero = Some("00000000-0000-0000-0000-000000000000");
     let told = map.send(&[
         &event(zero, Some("000000000000000"), Some("lab"), 1),
-        r#"{"o":null,"i":true,"c":[1,1],"id":"mine","new":true}"#,
+        r#"{"o":null,"i":true,"c":[1,1],"d":{"id":"mine"},"new":true}"#,
         r#"{"i":490154203237518}"#,
         &event(zero, Some(IMEI), None, 2),
     ]);
     assert_eq!(told[..3], ["- null none", "#0 true new", "#1 true new"]);
     assert_eq!(told[3], "#1 false known");
+}
+
+#[test]
+fn a_client_cannot_keep_its_device_out() {
+    let mut map = Map::new();
+    let told = map.send(&[
+        r#"{"i":"490154203237518","d":"mine"}"#,
+        r#"{"i":"490154203237518","d":null}"#,
+        r#"{"i":"490154203237518","d":[1]}"#,
+    ]);
+    assert_eq!(told, ["#0 true new", "#0 false known", "#0 false known"]);
 }
 
 #[test]
